@@ -1,0 +1,200 @@
+"""A folder on any fsspec URL in which a file exists whole or not at all.
+
+Local: temporary name, fsync, rename, fsync of the folder. Remote: one put of the whole object.
+A worker *stages* a file under its attempt's name; only the driver *publishes* it under the final one, so
+that a worker that outlived its driver cannot overwrite what a newer attempt made.
+"""
+
+import errno
+import hashlib
+import json
+import os
+import posixpath
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from io import BytesIO
+from typing import Any
+
+import fsspec
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from curate.errors import InputError, MachineError
+
+CHUNK = 1 << 20
+ATTEMPT = ".attempt-"
+
+
+def sha256(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()
+
+
+def canonical_json(value: object) -> bytes:
+    """Sorted keys, no spaces to choose, a final newline: the same value gives the same bytes."""
+    return (json.dumps(value, sort_keys=True, indent=1, ensure_ascii=False) + "\n").encode()
+
+
+def table_bytes(table: pa.Table) -> bytes:
+    """Parquet with page checksums: without them most flipped bits read back as other data."""
+    sink = BytesIO()
+    pq.write_table(table, sink, compression="zstd", write_page_checksum=True, store_schema=True)
+    return sink.getvalue()
+
+
+def parse_table(data: bytes, columns: list[str] | None = None) -> pa.Table:
+    return pq.ParquetFile(BytesIO(data), page_checksum_verification=True).read(columns)
+
+
+@dataclass(frozen=True)
+class Folder:
+    """A root folder or URL. Picklable; names inside it are relative, with `/`."""
+
+    root: str
+
+    @cached_property
+    def _store(self) -> tuple[Any, str]:
+        return fsspec.core.url_to_fs(self.root)
+
+    @property
+    def local(self) -> bool:
+        return "://" not in self.root or self.root.startswith("file://")
+
+    def path(self, name: str = "") -> str:
+        """The path that the file system behind this folder understands."""
+        base = self._store[1]
+        return posixpath.join(base, name) if name else base
+
+    def url(self, name: str = "") -> str:
+        """The path as a user would write it."""
+        return posixpath.join(self.root, name) if name else self.root
+
+    # -- reading --------------------------------------------------------------------------------
+    def exists(self, name: str) -> bool:
+        return os.path.exists(self.path(name)) if self.local else self._store[0].exists(self.path(name))
+
+    def size(self, name: str) -> int:
+        return os.path.getsize(self.path(name)) if self.local else self._store[0].size(self.path(name))
+
+    def names(self, under: str = "") -> list[str]:
+        """Base names of the files and folders directly under a folder, sorted; none if it is missing."""
+        if self.local:
+            try:
+                return sorted(os.listdir(self.path(under)))
+            except FileNotFoundError:
+                return []
+        fs = self._store[0]
+        fs.invalidate_cache()
+        try:
+            return sorted({posixpath.basename(p.rstrip("/")) for p in fs.ls(self.path(under), detail=False)})
+        except FileNotFoundError:
+            return []
+
+    def open(self, name: str) -> Any:
+        if self.local:
+            return open(self.path(name), "rb")
+        return self._store[0].open(self.path(name), "rb")
+
+    def read(self, name: str) -> bytes:
+        try:
+            with self.open(name) as stream:
+                return stream.read()
+        except FileNotFoundError as error:
+            raise InputError(f"{self.url(name)}: there is no such file") from error
+
+    def read_json(self, name: str) -> Any:
+        try:
+            return json.loads(self.read(name))
+        except ValueError as error:
+            raise InputError(f"{self.url(name)}: not readable as JSON ({error})") from error
+
+    def read_table(self, name: str, columns: list[str] | None = None) -> pa.Table:
+        try:
+            with self.open(name) as stream:
+                return pq.ParquetFile(stream, page_checksum_verification=True).read(columns)
+        except FileNotFoundError as error:
+            raise InputError(f"{self.url(name)}: there is no such file") from error
+        except (pa.ArrowException, OSError) as error:
+            raise InputError(f"{self.url(name)}: not readable as Parquet ({error})") from error
+
+    def sha256(self, name: str) -> str:
+        digest = hashlib.sha256()
+        with self.open(name) as stream:
+            while chunk := stream.read(CHUNK):
+                digest.update(chunk)
+        return digest.hexdigest()
+
+    # -- writing --------------------------------------------------------------------------------
+    def write(self, name: str, data: bytes) -> None:
+        """The whole file or nothing."""
+        staged = self.stage(name, f"{os.getpid()}", data)
+        self.publish(staged, name)
+
+    def stage(self, name: str, attempt: str, data: bytes) -> str:
+        """Write under the attempt's name, durably. Returns that name."""
+        head, tail = posixpath.split(name)
+        staged = posixpath.join(head, f"{ATTEMPT}{attempt}-{tail}")
+        try:
+            if not self.local:
+                self._store[0].pipe_file(self.path(staged), data)
+                return staged
+            path = self.path(staged)
+            os.makedirs(os.path.dirname(path), exist_ok=True)
+            with open(path, "wb") as stream:
+                stream.write(data)
+                stream.flush()
+                os.fsync(stream.fileno())
+        except OSError as error:
+            raise _machine_error(error, self.url(name), len(data)) from error
+        return staged
+
+    def publish(self, staged: str, name: str) -> None:
+        """Give a staged file its final name, replacing what was there."""
+        if not self.local:
+            fs = self._store[0]
+            fs.mv(self.path(staged), self.path(name))
+            return
+        try:
+            os.replace(self.path(staged), self.path(name))
+            _sync_folder(os.path.dirname(self.path(name)))
+        except OSError as error:
+            raise _machine_error(error, self.url(name), 0) from error
+
+    def remove(self, name: str) -> None:
+        """Remove a file if it is there."""
+        if self.local:
+            try:
+                os.unlink(self.path(name))
+            except FileNotFoundError:
+                return
+        elif self._store[0].exists(self.path(name)):
+            self._store[0].rm_file(self.path(name))
+
+    def sweep(self, under: str) -> None:
+        """Remove what broken attempts left in a folder."""
+        for name in self.names(under):
+            if name.startswith(ATTEMPT):
+                self.remove(posixpath.join(under, name))
+
+    def walk(self, under: str = "") -> Iterator[str]:
+        """Names of all files below a folder, sorted, relative to this folder."""
+        base = self.path()
+        for path in sorted(self._store[0].find(self.path(under))):
+            yield posixpath.relpath(path, base)
+
+
+def _sync_folder(path: str) -> None:
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def _machine_error(error: OSError, place: str, need: int) -> MachineError:
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return MachineError(
+            f"{place}: the disk is full ({need:,} bytes were to be written)",
+            "free some space, then run the same command again; it goes on where it was",
+        )
+    return MachineError(f"{place}: cannot be written ({error.strerror or error})", "check the folder's rights")

@@ -1,0 +1,90 @@
+"""What a filter is made of.
+
+A filter is a list of named rules; a rule is a Polars expression over signals, or, when it compares samples
+with one another, a function of the frame. True keeps, false drops, null drops and the reason says `:null`.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import ClassVar, Literal
+
+import polars as pl
+from pydantic import BaseModel, ConfigDict, Field
+
+from curate.corpus import CorpusPass, Tables
+from curate.errors import RecipeError
+
+Of = Literal["pool", "survivors"]
+
+
+@dataclass(frozen=True)
+class Threshold:
+    """For people: the column that a rule compares, and with what."""
+
+    column: str
+    bound: Literal["min", "max"]
+    value: float
+    inclusive: bool
+
+
+@dataclass(frozen=True)
+class Rule:
+    """One reason to drop. Give `keep` for an expression, or `compare` for work among samples.
+
+    compare(frame, asked, tables) answers for every row of the frame; only rows where `asked` is true count.
+    `of` says who is compared: every downloaded sample, or those that no earlier rule dropped.
+    """
+
+    name: str
+    keep: pl.Expr | None = None
+    compare: Callable[[pl.DataFrame, pl.Series, dict[str, Tables]], pl.Series] | None = None
+    of: Of = "pool"
+    thresholds: tuple[Threshold, ...] = field(default=())
+
+
+class Filter(BaseModel):
+    """A recipe's item. Its parameters are its fields; a subclass says `rules` and what they read."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
+    type: ClassVar[str]
+    paper: ClassVar[str] = ""
+    appends: ClassVar[bool] = False  # true for a stage among the filters that writes new samples
+    alias: str | None = Field(None, alias="name", description="the item's name, if not its type")
+
+    @property
+    def stage(self) -> str:
+        return self.alias or self.type
+
+    def rules(self) -> list[Rule]:
+        raise NotImplementedError
+
+    def reads(self) -> set[str]:
+        """The columns that the rules read, the pool's included."""
+        raise NotImplementedError
+
+    def passes(self) -> list[CorpusPass]:
+        """Corpus passes whose whole-pool tables the rules read."""
+        return []
+
+    def models(self) -> set[str]:
+        """Names of the recipe's models that must have scored the pool."""
+        return set()
+
+
+def bounded(column: str, minimum: float | None, maximum: float | None, *, inclusive: bool) -> pl.Expr:
+    """minimum <= column <= maximum, or strict on both sides; a bound of None is no bound."""
+    value = pl.col(column)
+    keep = pl.lit(True)
+    if minimum is not None:
+        keep = keep & (value >= minimum if inclusive else value > minimum)
+    if maximum is not None:
+        keep = keep & (value <= maximum if inclusive else value < maximum)
+    return keep
+
+
+def parse_sql(sql: str) -> pl.Expr:
+    """A Polars expression from SQL's `WHERE` language. Raises RecipeError."""
+    try:
+        return pl.sql_expr(sql)
+    except pl.exceptions.PolarsError as error:
+        raise RecipeError(f"not an SQL condition: {sql!r} ({error})", "such as: words > 3 and brightness > 0.1") from error

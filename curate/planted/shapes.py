@@ -1,0 +1,99 @@
+"""The outlines of things: closed polygons in the unit box [-1, 1] x [-1, 1], y pointing down.
+
+An outline is a list of (filled, points): a later part with filled = False cuts a hole.
+"""
+
+from collections.abc import Callable
+from math import atan2, cos, hypot, pi, sin
+
+Point = tuple[float, float]
+Outline = list[tuple[bool, list[Point]]]
+
+
+def _ellipse(cx: float, cy: float, rx: float, ry: float, steps: int = 48) -> list[Point]:
+    return [(cx + rx * cos(2 * pi * i / steps), cy + ry * sin(2 * pi * i / steps)) for i in range(steps)]
+
+
+def _star(points: int = 5, inner: float = 0.42) -> list[Point]:
+    radii = [1.0, inner] * points
+    turn = pi / points
+    return [(r * sin(i * turn), -r * cos(i * turn) + 0.05) for i, r in enumerate(radii)]
+
+
+def _heart() -> list[Point]:
+    angles = [2 * pi * i / 56 for i in range(56)]
+    return [
+        (sin(t) ** 3, -(13 * cos(t) - 5 * cos(2 * t) - 2 * cos(3 * t) - cos(4 * t) + 2.5) / 15.5)
+        for t in angles
+    ]
+
+
+def _crescent() -> list[Point]:
+    """A disc less a shifted disc, as one curve: the outer arc one way, the inner arc back."""
+    shift, horn = 0.45, 0.3 * pi
+    outer = [(cos(a), sin(a)) for a in _sweep(horn, 2 * pi - horn)]
+    radius, end = hypot(cos(horn) - shift, sin(horn)), atan2(sin(horn), cos(horn) - shift)
+    inner = [(shift + radius * cos(a), radius * sin(a)) for a in _sweep(2 * pi - end, end)]
+    return [(x + 0.2, y) for x, y in outer + inner]
+
+
+def _sweep(start: float, end: float, steps: int = 36) -> list[float]:
+    return [start + (end - start) * i / steps for i in range(steps + 1)]
+
+
+def _flower() -> Outline:
+    petals = [_ellipse(0.6 * sin(2 * pi * i / 6), 0.6 * cos(2 * pi * i / 6), 0.38, 0.38, 28) for i in range(6)]
+    return [*((True, petal) for petal in petals), (True, _ellipse(0, 0, 0.5, 0.5)), (False, _ellipse(0, 0, 0.24, 0.24))]
+
+
+def _fish() -> Outline:
+    body = _ellipse(-0.18, 0, 0.8, 0.55)
+    tail = [(0.42, 0.0), (1.0, -0.62), (0.86, 0.0), (1.0, 0.62)]
+    eye = _ellipse(-0.62, -0.14, 0.1, 0.1, 16)
+    return [(True, body), (True, tail), (False, eye)]
+
+
+def _house() -> Outline:
+    walls = [(-0.72, -0.1), (0.72, -0.1), (0.72, 0.95), (-0.72, 0.95)]
+    roof = [(-1.0, -0.08), (0.0, -0.98), (1.0, -0.08)]
+    chimney = [(0.42, -0.9), (0.68, -0.9), (0.68, -0.3), (0.42, -0.3)]
+    door = [(-0.2, 0.35), (0.2, 0.35), (0.2, 0.96), (-0.2, 0.96)]
+    return [(True, walls), (True, roof), (True, chimney), (False, door)]
+
+
+def _tree() -> Outline:
+    tiers = [
+        [(0.0, -1.0), (0.5, -0.4), (-0.5, -0.4)],
+        [(0.0, -0.7), (0.68, 0.1), (-0.68, 0.1)],
+        [(0.0, -0.3), (0.86, 0.66), (-0.86, 0.66)],
+    ]
+    trunk = [(-0.16, 0.6), (0.16, 0.6), (0.16, 1.0), (-0.16, 1.0)]
+    return [*((True, tier) for tier in tiers), (True, trunk)]
+
+
+def _cross() -> list[Point]:
+    arm = 0.32
+    return [
+        (-arm, -1), (arm, -1), (arm, -arm), (1, -arm), (1, arm), (arm, arm),
+        (arm, 1), (-arm, 1), (-arm, arm), (-1, arm), (-1, -arm), (-arm, -arm),
+    ]  # fmt: skip
+
+
+OUTLINES: dict[str, Callable[[], Outline]] = {
+    "circle": lambda: [(True, _ellipse(0, 0, 0.98, 0.98, 64))],
+    "square": lambda: [(True, [(-0.86, -0.86), (0.86, -0.86), (0.86, 0.86), (-0.86, 0.86)])],
+    "triangle": lambda: [(True, [(0.0, -0.95), (1.0, 0.8), (-1.0, 0.8)])],
+    "star": lambda: [(True, _star())],
+    "ring": lambda: [(True, _ellipse(0, 0, 0.98, 0.98, 64)), (False, _ellipse(0, 0, 0.52, 0.52))],
+    "cross": lambda: [(True, _cross())],
+    "heart": lambda: [(True, _heart())],
+    "crescent": lambda: [(True, _crescent())],
+    "diamond": lambda: [(True, [(0.0, -1.0), (0.62, 0.0), (0.0, 1.0), (-0.62, 0.0)])],
+    "arrow": lambda: [
+        (True, [(-1, -0.3), (0.1, -0.3), (0.1, -0.8), (1, 0), (0.1, 0.8), (0.1, 0.3), (-1, 0.3)])
+    ],
+    "house": _house,
+    "tree": _tree,
+    "fish": _fish,
+    "flower": _flower,
+}

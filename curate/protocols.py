@@ -1,0 +1,49 @@
+"""What a model must be able to do. Models come from `model_training`; the operators see only these."""
+
+from collections.abc import Sequence
+from typing import Protocol
+
+import numpy as np
+from PIL.Image import Image
+
+
+class ImageTextEncoder(Protocol):
+    """A CLIP-like pair of towers with a common space."""
+
+    identity: str  # sha256 of what decides its values: architecture and weights
+
+    def encode_images(self, images: Sequence[Image]) -> np.ndarray:
+        """RGB images to unit vectors, float32, shape (n, d). Does not depend on what else is in the call."""
+        ...
+
+    def encode_texts(self, texts: Sequence[str]) -> np.ndarray:
+        """Texts to unit vectors, float32, shape (n, d)."""
+        ...
+
+
+class ImageEncoder(Protocol):
+    """A DINOv2-like embedder."""
+
+    identity: str
+
+    def encode_images(self, images: Sequence[Image]) -> np.ndarray:
+        """RGB images to unit vectors, float32, shape (n, d)."""
+        ...
+
+
+class Captioner(Protocol):
+    """Writes one caption per image; the draw for an image is keyed by its uid."""
+
+    identity: str
+
+    def caption(self, images: Sequence[Image], uids: Sequence[str]) -> list[str]: ...
+
+
+class Matcher(Protocol):
+    """The probability that a text describes an image (BLIP's ITM head)."""
+
+    identity: str
+
+    def match(self, images: Sequence[Image], texts: Sequence[str]) -> np.ndarray:
+        """Shape (n,), float32, in [0, 1]."""
+        ...

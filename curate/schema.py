@@ -1,0 +1,281 @@
+"""The only place that spells column names and the closed lists of outcomes.
+
+A table's schema is a `pyarrow.Schema`; a column's name is a constant, so that a misspelling is an
+`AttributeError` and a search finds every use.
+"""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+import pyarrow as pa
+
+# -- a sample: who it is ------------------------------------------------------------------------
+UID = "uid"  # 32 hex digits, or the input's own
+IMAGE_UID = "image_uid"  # uid of the pool row whose image it is
+ORIGIN = "origin"  # "web" or "synthetic"
+URL = "url"
+CAPTION = "caption"
+LABEL = "label"
+SOURCE = "source"  # the list, table or tar it was read from (its base name)
+ROW = "row"  # the row or line there, from 0
+EXPECTED_SHA256 = "expected_sha256"  # of a list that knows what it should get
+
+WEB, SYNTHETIC = "web", "synthetic"
+
+# -- what the download gave: img2dataset's names, then ours ---------------------------------------
+KEY = "key"
+STATUS = "status"  # img2dataset's three words
+OUTCOME = "outcome"  # ours, see Outcome
+ERROR_MESSAGE = "error_message"
+WIDTH, HEIGHT = "width", "height"  # of the stored image, px
+ORIGINAL_WIDTH, ORIGINAL_HEIGHT = "original_width", "original_height"  # as downloaded, px
+SHA256 = "sha256"  # of the bytes as downloaded
+HTTP_STATUS = "http_status"
+FORMAT = "format"  # as downloaded: jpeg, png, webp, gif, avif, bmp
+FRAMES = "frames"  # of an animation; 1 for a still
+CONSENT = "consent"  # the header that refused, word for word
+TAR, OFFSET, SIZE = "tar", "offset", "size"  # where the stored bytes are
+
+SUCCESS, FAILED_TO_DOWNLOAD, FAILED_TO_RESIZE = "success", "failed_to_download", "failed_to_resize"
+
+
+class OutcomeClass(StrEnum):
+    OK = "ok"
+    PERMANENT = "permanent"  # asking again gives the same
+    TRANSIENT = "transient"  # worth another try
+    REFUSED = "refused"  # by us or by the owner
+    CONTENT = "content"  # it came, but it is no usable image
+
+
+class Outcome(StrEnum):
+    """What became of a row that was asked for. The reason of a failed one is `download.OUTCOME`."""
+
+    OK = "ok"
+    NOT_FOUND = "404"
+    GONE = "410"
+    CLIENT_ERROR = "4xx"
+    BAD_URL = "bad_url"
+    BAD_ROW = "bad_row"  # a line of the list that could not be read
+    TIMEOUT = "timeout"
+    DNS = "dns"
+    CONNECT = "connect"
+    TLS = "tls"
+    RESET = "reset"
+    TOO_MANY_REQUESTS = "429"
+    SERVER_ERROR = "5xx"
+    TRUNCATED_BODY = "truncated_body"
+    OPTED_OUT = "opted_out"
+    PRIVATE_ADDRESS = "private_address"
+    BAD_REDIRECT = "bad_redirect"
+    BAD_STATUS = "bad_status"  # 1xx or a 2xx other than 200
+    EMPTY_BODY = "empty_body"
+    TOO_LARGE = "too_large"  # more bytes than allowed
+    NOT_AN_IMAGE = "not_an_image"
+    DAMAGED_IMAGE = "damaged_image"
+    TOO_MANY_PIXELS = "too_many_pixels"
+    TOO_SMALL = "too_small"  # download.min_image_size
+    BAD_ASPECT = "bad_aspect"  # download.max_aspect_ratio
+    HASH_MISMATCH = "hash_mismatch"
+    WORKER_CRASH = "worker_crash"  # the row kills every process that handles it
+
+
+OUTCOME_CLASS: dict[Outcome, OutcomeClass] = {
+    Outcome.OK: OutcomeClass.OK,
+    **dict.fromkeys(
+        [Outcome.NOT_FOUND, Outcome.GONE, Outcome.CLIENT_ERROR, Outcome.BAD_URL, Outcome.BAD_ROW],
+        OutcomeClass.PERMANENT,
+    ),
+    **dict.fromkeys(
+        [
+            Outcome.TIMEOUT,
+            Outcome.DNS,
+            Outcome.CONNECT,
+            Outcome.TLS,
+            Outcome.RESET,
+            Outcome.TOO_MANY_REQUESTS,
+            Outcome.SERVER_ERROR,
+            Outcome.TRUNCATED_BODY,
+        ],
+        OutcomeClass.TRANSIENT,
+    ),
+    **dict.fromkeys(
+        [Outcome.OPTED_OUT, Outcome.PRIVATE_ADDRESS, Outcome.BAD_REDIRECT], OutcomeClass.REFUSED
+    ),
+    **dict.fromkeys(
+        [
+            Outcome.BAD_STATUS,
+            Outcome.EMPTY_BODY,
+            Outcome.TOO_LARGE,
+            Outcome.NOT_AN_IMAGE,
+            Outcome.DAMAGED_IMAGE,
+            Outcome.TOO_MANY_PIXELS,
+            Outcome.TOO_SMALL,
+            Outcome.BAD_ASPECT,
+            Outcome.HASH_MISMATCH,
+            Outcome.WORKER_CRASH,
+        ],
+        OutcomeClass.CONTENT,
+    ),
+}
+
+FAILED_TO_RESIZE_OUTCOMES = frozenset(
+    o for o, c in OUTCOME_CLASS.items() if c is OutcomeClass.CONTENT
+) - {Outcome.BAD_STATUS, Outcome.EMPTY_BODY, Outcome.TOO_LARGE}
+
+
+def img2dataset_status(outcome: Outcome) -> str:
+    """img2dataset's word for an outcome."""
+    if outcome is Outcome.OK:
+        return SUCCESS
+    return FAILED_TO_RESIZE if outcome in FAILED_TO_RESIZE_OUTCOMES else FAILED_TO_DOWNLOAD
+
+
+INPUT = pa.schema(
+    [
+        (UID, pa.string()),  # the input's own, else null
+        (URL, pa.string()),
+        (CAPTION, pa.string()),
+        (LABEL, pa.string()),
+        (EXPECTED_SHA256, pa.string()),
+        (SOURCE, pa.string()),
+        (ROW, pa.int64()),
+        (OUTCOME, pa.string()),  # known before any download: bad_row, or what img2dataset wrote
+        (ERROR_MESSAGE, pa.string()),
+        (TAR, pa.string()),  # for images that are already here: a tar, a Parquet or an image file
+        (OFFSET, pa.int64()),
+        (SIZE, pa.int64()),
+    ]
+)
+
+POOL = pa.schema(
+    [
+        (UID, pa.string()),
+        (IMAGE_UID, pa.string()),
+        (ORIGIN, pa.string()),
+        (KEY, pa.string()),
+        (URL, pa.string()),
+        (CAPTION, pa.string()),
+        (LABEL, pa.string()),
+        (STATUS, pa.string()),
+        (OUTCOME, pa.string()),
+        (ERROR_MESSAGE, pa.string()),
+        (HTTP_STATUS, pa.int16()),
+        (WIDTH, pa.int32()),
+        (HEIGHT, pa.int32()),
+        (ORIGINAL_WIDTH, pa.int32()),
+        (ORIGINAL_HEIGHT, pa.int32()),
+        (FORMAT, pa.string()),
+        (FRAMES, pa.int32()),
+        (SHA256, pa.string()),
+        (CONSENT, pa.string()),
+        (SOURCE, pa.string()),
+        (ROW, pa.int64()),
+        (TAR, pa.string()),
+        (OFFSET, pa.int64()),
+        (SIZE, pa.int64()),
+    ]
+)
+
+# -- signals: one schema per family; a null is a sample that could not be measured ------------------
+BRIGHTNESS, CONTRAST, SATURATION = "brightness", "contrast", "saturation"
+ENTROPY, SHARPNESS = "entropy", "sharpness"
+IMAGE_STATS = pa.schema(
+    [
+        (BRIGHTNESS, pa.float32()),
+        (CONTRAST, pa.float32()),
+        (SATURATION, pa.float32()),
+        (ENTROPY, pa.float32()),
+        (SHARPNESS, pa.float32()),
+    ]
+)
+WORDS, CHARS, DISTINCT_WORDS = "words", "chars", "distinct_words"
+LETTER_SHARE, DIGIT_SHARE = "letter_share", "digit_share"
+TEXT_STATS = pa.schema(
+    [
+        (WORDS, pa.int32()),
+        (CHARS, pa.int32()),
+        (DISTINCT_WORDS, pa.int32()),
+        (LETTER_SHARE, pa.float32()),
+        (DIGIT_SHARE, pa.float32()),
+    ]
+)
+PHASH = "phash"
+PHASH_SCHEMA = pa.schema([(PHASH, pa.uint64())])
+
+
+def clip_score(model: str) -> str:
+    """The column, and the family, of a model's image-text cosine."""
+    return f"clip_score_{model}"
+
+
+# -- corpus passes ------------------------------------------------------------------------------------
+CAPTION_IMAGES = "caption_images"  # distinct images with this very alt-text
+IMAGE_CAPTIONS = "image_captions"  # distinct alt-texts of this very image
+RAREST_NGRAM_RANK = "rarest_ngram_rank"  # 1 = the most frequent uni- or bigram of the corpus
+ALT_TEXT_COUNTS = pa.schema(
+    [
+        (CAPTION_IMAGES, pa.int64()),
+        (IMAGE_CAPTIONS, pa.int64()),
+        (RAREST_NGRAM_RANK, pa.int64()),
+    ]
+)
+A, B, DISTANCE = "a", "b", "distance"
+HASH_PAIRS = pa.schema([(A, pa.uint64()), (B, pa.uint64()), (DISTANCE, pa.uint8())])
+
+# -- the subset and the funnel ------------------------------------------------------------------------
+KEEP, REASON, FAILED, COPIES = "keep", "reason", "failed", "copies"
+SUBSET = pa.schema(
+    [
+        (UID, pa.string()),
+        (IMAGE_UID, pa.string()),
+        (ORIGIN, pa.string()),
+        (KEEP, pa.bool_()),
+        (REASON, pa.string()),  # first failing rule, `name.rule`; null when kept
+        (FAILED, pa.list_(pa.string())),  # every failing rule that was asked
+        (COPIES, pa.int32()),
+    ]
+)
+
+
+@dataclass(frozen=True)
+class FunnelRow:
+    """in + added = dropped + kept; `rows_in` is the row before's kept."""
+
+    stage: str
+    rule: str
+    rows_in: int
+    added: int
+    dropped: int
+    kept: int
+    images: int  # distinct image contents among the kept
+
+    def as_dict(self) -> dict[str, str | int]:
+        return {
+            "stage": self.stage,
+            "rule": self.rule,
+            "in": self.rows_in,
+            "added": self.added,
+            "dropped": self.dropped,
+            "kept": self.kept,
+            "images": self.images,
+        }
+
+
+# -- the dataset --------------------------------------------------------------------------------------
+TEXTS, TEXT, SCORES = "texts", "text", "scores"
+DATASET = pa.schema(
+    [
+        (KEY, pa.string()),
+        (UID, pa.string()),  # of the best text
+        (IMAGE_UID, pa.string()),
+        (URL, pa.string()),
+        (CAPTION, pa.string()),  # the best text, the same as the .txt
+        (TEXTS, pa.string()),  # JSON: [{uid, text, origin, scores}], best first
+        (WIDTH, pa.int32()),
+        (HEIGHT, pa.int32()),
+        (ORIGINAL_WIDTH, pa.int32()),
+        (ORIGINAL_HEIGHT, pa.int32()),
+        (LABEL, pa.string()),
+        (SHA256, pa.string()),
+    ]
+)

@@ -18,7 +18,6 @@ CAPTION = "caption"
 LABEL = "label"
 SOURCE = "source"  # the list, table or tar it was read from (its base name)
 ROW = "row"  # the row or line there, from 0
-EXPECTED_SHA256 = "expected_sha256"  # of a list that knows what it should get
 
 WEB, SYNTHETIC = "web", "synthetic"
 
@@ -136,11 +135,13 @@ INPUT = pa.schema(
         (URL, pa.string()),
         (CAPTION, pa.string()),
         (LABEL, pa.string()),
-        (EXPECTED_SHA256, pa.string()),
         (SOURCE, pa.string()),
         (ROW, pa.int64()),
         (OUTCOME, pa.string()),  # known before any download: bad_row, or what img2dataset wrote
         (ERROR_MESSAGE, pa.string()),
+        (ORIGINAL_WIDTH, pa.int32()),  # where the input knows what it was before it was stored
+        (ORIGINAL_HEIGHT, pa.int32()),
+        (SHA256, pa.string()),
         (TAR, pa.string()),  # for images that are already here: a tar, a Parquet or an image file
         (OFFSET, pa.int64()),
         (SIZE, pa.int64()),

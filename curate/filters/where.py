@@ -18,7 +18,7 @@ class Where(Filter):
         try:
             expression = parse_sql(value)
         except RecipeError as error:
-            raise ValueError(str(error)) from error
+            raise ValueError(f"{error.message}; {error.hint}") from error
         if not expression.meta.root_names():
             raise ValueError("the condition reads no column")
         return value

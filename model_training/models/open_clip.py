@@ -1,0 +1,154 @@
+"""A CLIP as an image-text encoder, by open_clip's own model, transform and tokenizer code.
+
+Weights come from a safetensors file; a pickle is refused. With `allow_download` and no such file, the name
+goes to open_clip's hub loading.
+"""
+
+import hashlib
+import json
+import logging
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL.Image import Image
+
+from curate.errors import InputError
+
+
+@dataclass(frozen=True)
+class OpenClipSpec:
+    """What decides an encoder's values, and where its files are. Holds no torch: it travels to workers."""
+
+    name: str  # in the recipe
+    arch: str
+    weights: str
+    allow_download: bool = False
+    sha256: str | None = None
+    batch: int = 64
+
+    @property
+    def identity(self) -> str:
+        """sha256 over the architecture and the weights. Raises InputError for a missing or refused file."""
+        return _identity(self)
+
+
+_known: dict[tuple[str, int, int, str], str] = {}
+
+
+def _identity(spec: OpenClipSpec) -> str:
+    path = Path(spec.weights)
+    if not path.is_file():
+        if spec.allow_download:
+            return hashlib.sha256(f"{spec.arch}\n{spec.weights}".encode()).hexdigest()
+        raise InputError(
+            f"model {spec.name!r}: there is no file {spec.weights}",
+            "put the .safetensors there, or name one of open_clip's and say `allow_download: true`",
+        )
+    if path.suffix != ".safetensors":
+        raise InputError(
+            f"model {spec.name!r}: {spec.weights} is not a .safetensors file; other formats can run code when loaded",
+            "save its state_dict with safetensors.torch.save_file",
+        )
+    status = path.stat()
+    key = (str(path), status.st_size, status.st_mtime_ns, spec.arch)
+    if key not in _known:
+        with path.open("rb") as stream:
+            digest = hashlib.file_digest(stream, "sha256").hexdigest()
+        if spec.sha256 and digest != spec.sha256:
+            raise InputError(f"model {spec.name!r}: {spec.weights} has sha256 {digest}, not {spec.sha256}")
+        _known[key] = hashlib.sha256(f"{_architecture(spec.arch)}\n{digest}".encode()).hexdigest()
+    return _known[key]
+
+
+def _architecture(arch: str) -> str:
+    if not arch.endswith(".json"):
+        return arch
+    try:
+        return json.dumps(json.loads(Path(arch).read_text()), sort_keys=True)
+    except (OSError, ValueError) as error:
+        raise InputError(f"{arch}: not readable as a model config ({error})") from error
+
+
+class OpenClipEncoder:
+    """Implements `curate.protocols.ImageTextEncoder`.
+
+    Every forward pass has the same batch size, the last one padded, and on a CPU one thread: so a vector does
+    not depend on its neighbours, on how a shard was cut or on how many cores a worker was given.
+    """
+
+    def __init__(self, spec: OpenClipSpec) -> None:
+        from model_training import libraries
+
+        self._torch = libraries.torch
+        self.spec = spec
+        self.identity = spec.identity
+        self._device = "cuda" if self._torch.cuda.is_available() else "cpu"
+        if self._device == "cpu":
+            self._torch.set_num_threads(1)
+        self._model, self._transform, self._tokenizer = load(spec, self._device)
+
+    def encode_images(self, images: Sequence[Image]) -> np.ndarray:
+        return self._encode([self._transform(image) for image in images], self._model.encode_image)
+
+    def encode_texts(self, texts: Sequence[str]) -> np.ndarray:
+        return self._encode(list(self._tokenizer(list(texts))) if texts else [], self._model.encode_text)
+
+    def _encode(self, items: list[Any], forward: Any) -> np.ndarray:
+        torch, size, found = self._torch, self.spec.batch, []
+        with torch.inference_mode():
+            for start in range(0, len(items), size):
+                part = items[start : start + size]
+                batch = torch.stack(part + [torch.zeros_like(part[0])] * (size - len(part)))
+                found.append(forward(batch.to(self._device), normalize=True)[: len(part)].float().cpu().numpy())
+        return np.concatenate(found) if found else np.zeros((0, 1), np.float32)
+
+
+def load(spec: OpenClipSpec, device: str) -> tuple[Any, Any, Any]:
+    """Model in eval mode, image transform, tokenizer. Raises InputError when the weights do not fit."""
+    from model_training import libraries  # noqa: F401  (before open_clip, which imports torchvision)
+
+    import open_clip  # isort: skip
+
+    logging.getLogger().addFilter(_no_pretrained_warning)
+    arch = _register(open_clip, spec.arch)
+    local = os.path.isfile(spec.weights)
+    if not local and not spec.allow_download:
+        raise InputError(f"model {spec.name!r}: there is no file {spec.weights}")
+    try:
+        model, _, transform = open_clip.create_model_and_transforms(
+            arch,
+            pretrained=None if local else spec.weights,
+            load_weights=not local,
+            device=device,
+        )
+        if local:
+            open_clip.load_checkpoint(model, spec.weights, strict=True)
+    except (RuntimeError, ValueError, OSError, KeyError) as error:
+        reason = str(error).strip().splitlines()[0]
+        raise InputError(
+            f"model {spec.name!r}: {spec.weights} does not load as {spec.arch}: {reason}",
+            "check `arch`; open_clip.list_models() names those there are",
+        ) from error
+    return model.eval(), transform, open_clip.get_tokenizer(arch)
+
+
+def _no_pretrained_warning(record: logging.LogRecord) -> bool:
+    # open_clip warns that it made random weights, just before the file's are loaded into them.
+    return "No pretrained weights loaded" not in str(record.msg)
+
+
+def _register(open_clip: Any, arch: str) -> str:
+    """An open_clip name; a config file becomes one, named after its content."""
+    if not arch.endswith(".json"):
+        if arch not in open_clip.list_models():
+            raise InputError(f"open_clip has no architecture {arch!r}", "open_clip.list_models() names those there are")
+        return arch
+    config = json.loads(_architecture(arch))
+    name = f"{Path(arch).stem}-{hashlib.sha256(json.dumps(config, sort_keys=True).encode()).hexdigest()[:8]}"
+    if name not in open_clip.list_models():
+        open_clip.factory._MODEL_CONFIGS[name] = config
+    return name

@@ -1,0 +1,100 @@
+"""Corpus passes on the engine: partials per shard, one merge, then per-sample columns per shard.
+
+corpus/PASS/partial/NNNNN.TABLE.parquet, corpus/PASS/TABLE.parquet (entry `whole` of the manifest) and,
+where the pass has per-sample columns, corpus/PASS/NNNNN.parquet in the pool's row order.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+import polars as pl
+import pyarrow as pa
+
+from curate.corpus import CorpusPass, Tables
+from curate.files import Folder, table_bytes
+from curate.signal_store import Columns, pass_folder, states
+from curate.uid import fingerprint
+from pipelines.engine.unit import Part, Unit
+from pipelines.workspace import POOL, Workspace
+
+WHOLE = "whole"
+PARTIAL, MERGE, SPREAD = "partial", "merge", "spread"
+
+
+@dataclass
+class CorpusTask:
+    """`spec` of a unit is (step, name of the pass, and for a merge the shards to merge)."""
+
+    folder: Folder
+    passes: Mapping[str, CorpusPass]
+
+    def open(self) -> None: ...
+
+    def run(self, unit: Unit, rows: range) -> list[Part]:
+        step, name, shards = unit.spec
+        work, under = self.passes[name], pass_folder(name)
+        if step == PARTIAL:
+            tables = work.partial(self._frame(work, unit.shard))
+            return [Part(f"{under}/partial", unit.rows, {"read": unit.rows}, _files(f"{unit.shard}.", tables))]
+        if step == MERGE:
+            tables = work.merge([self._tables(work, shard) for shard in shards])
+            return [Part(under, unit.rows, {"merged": unit.rows}, _files("", tables))]
+        table = work.per_sample(whole_tables(self.folder, work), self._frame(work, unit.shard))
+        assert table is not None
+        return [Part(under, unit.rows, states(table), {f"{unit.shard}.parquet": table_bytes(table)})]
+
+    def _frame(self, work: CorpusPass, shard: str) -> pl.DataFrame:
+        return Columns(self.folder).shard(shard, dict(work.reads))
+
+    def _tables(self, work: CorpusPass, shard: str) -> Tables:
+        under = f"{pass_folder(work.name)}/partial"
+        names = self.folder.read_json(f"{under}/manifest.json")["shards"][shard]["files"]
+        return {n.split(".")[1]: _read(self.folder, f"{under}/{n}") for n in names}
+
+
+def whole_tables(folder: Folder, work: CorpusPass) -> Tables:
+    """The merged tables of a pass."""
+    under = pass_folder(work.name)
+    entry = Workspace(folder).manifest(under).entries[WHOLE]
+    return {name.removesuffix(".parquet"): _read(folder, f"{under}/{name}") for name in entry.files}
+
+
+def _read(folder: Folder, name: str) -> pl.DataFrame:
+    frame = pl.from_arrow(folder.read_table(name))
+    assert isinstance(frame, pl.DataFrame)
+    return frame
+
+
+def _files(prefix: str, tables: Tables) -> dict[str, bytes]:
+    return {f"{prefix}{name}.parquet": table_bytes(_plain(frame)) for name, frame in tables.items()}
+
+
+def _plain(frame: pl.DataFrame) -> pa.Table:
+    return frame.to_arrow(compat_level=pl.CompatLevel.oldest())
+
+
+def units(workspace: Workspace, work: CorpusPass, step: str) -> Iterator[Unit]:
+    """All units of one step, whether or not they are done already; a step needs the one before it to be done."""
+    under = pass_folder(work.name)
+    pool = workspace.manifest(POOL)
+    inputs = {folder: workspace.manifest(folder) for folder in work.reads}
+
+    def content(shard: str) -> tuple[str, ...]:
+        return tuple(inputs[folder].entries[shard].content() for folder in work.reads)
+
+    mark = (work.name, work.version, work.identity())
+    if step == PARTIAL:
+        for shard, entry in sorted(pool.entries.items()):
+            marks = {f"{under}/partial": fingerprint(step, *mark, *content(shard))}
+            yield Unit(f"{under}/partial", shard, entry.rows, marks, (step, work.name, ()))
+        return
+    partials = workspace.manifest(f"{under}/partial")
+    if step == MERGE:
+        shards = tuple(sorted(pool.entries))
+        marks = {under: fingerprint(step, *mark, *(partials.entries[s].content() for s in shards))}
+        yield Unit(under, WHOLE, 1, marks, (step, work.name, shards))
+        return
+    whole = workspace.manifest(under).entries[WHOLE].content()
+    for shard, entry in sorted(pool.entries.items()):
+        marks = {under: fingerprint(step, *mark, whole, *content(shard))}
+        yield Unit(under, shard, entry.rows, marks, (step, work.name, ()))

@@ -1,0 +1,114 @@
+"""The unit of work: at most 1,000 rows and 256 MB; a pure function of its inputs and fingerprint."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any, Protocol
+
+MAX_ROWS = 1_000
+MAX_BYTES = 256_000_000
+
+
+@dataclass(frozen=True)
+class Part:
+    """What a unit makes in one folder of the run: files, and the named states that its rows ended in."""
+
+    under: str
+    rows: int
+    states: Mapping[str, int]
+    files: Mapping[str, bytes]  # base name -> content
+
+
+@dataclass(frozen=True)
+class Unit:
+    """`fingerprints`: folder -> fingerprint of what the unit makes there. `spec` is all that the task needs.
+
+    `skip` holds the rows that ended every process which handled them; the task gives them the null
+    or the outcome that it has for such rows.
+    """
+
+    stage: str
+    shard: str
+    rows: int
+    fingerprints: Mapping[str, str]
+    spec: Any
+    skip: tuple[int, ...] = ()
+
+    @property
+    def key(self) -> str:
+        """Names the unit in the book of attempts; another fingerprint is another unit."""
+        return f"{self.stage}/{self.shard}/{'-'.join(sorted(self.fingerprints.values()))}"
+
+    def without(self, rows: tuple[int, ...]) -> "Unit":
+        return replace(self, skip=rows)
+
+
+class Task(Protocol):
+    """Runs in a worker. `open` is called once per worker, before the first unit: load models there."""
+
+    def open(self) -> None: ...
+
+    def run(self, unit: Unit, rows: range) -> list[Part]:
+        """Make the unit's parts. With fewer rows than the unit has, it is a probe: only those are handled
+        and the result is thrown away."""
+        ...
+
+
+@dataclass(frozen=True)
+class Job:
+    unit: Unit
+    rows: range
+    attempt: str  # names the staged files
+
+    @property
+    def probe(self) -> bool:
+        return len(self.rows) < self.unit.rows
+
+
+@dataclass(frozen=True)
+class StagedPart:
+    """A part whose files lie under the attempt's names: base name -> (staged name, sha256, bytes)."""
+
+    under: str
+    rows: int
+    states: Mapping[str, int]
+    files: Mapping[str, tuple[str, str, int]]
+
+
+@dataclass(frozen=True)
+class Failure:
+    """`fatal` errors are the user's to mend (a missing model, a full disk): trying again is no use."""
+
+    what: str
+    fatal: Exception | None = None
+
+
+@dataclass(frozen=True)
+class Answer:
+    job: Job
+    result: list[StagedPart] | Failure
+
+
+class Crew(Protocol):
+    """Some workers for one task."""
+
+    def idle(self) -> int: ...
+
+    def send(self, job: Job) -> None:
+        """Give a job to an idle worker."""
+        ...
+
+    def receive(self, timeout: float) -> list[Answer]:
+        """Answers that have come; waits for the first for at most `timeout` seconds."""
+        ...
+
+    def kill(self) -> None:
+        """End every busy worker; their jobs come back as failures."""
+        ...
+
+    def close(self) -> None: ...
+
+
+class Engine(Protocol):
+    def crew(self, task: Task, folder_root: str, *, gpus: bool) -> Crew: ...
+
+    def close(self) -> None: ...

@@ -1,0 +1,5 @@
+"""Inputs: whatever a user has, read as a stream of tables of `schema.INPUT`, and cut into shards.
+
+Each kind is one file with `sources(input)`, what its content is, and `read(input)`. Nothing is lost: a line
+that cannot be read is a row whose outcome is `bad_row` and whose message names the line.
+"""

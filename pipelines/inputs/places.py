@@ -1,0 +1,65 @@
+"""Files that a recipe names: paths, globs and URLs, opened by fsspec, gz by its ending."""
+
+import gzip
+import hashlib
+import posixpath
+from typing import IO, Any
+
+import fsspec
+
+from curate.errors import InputError
+
+
+def expand(patterns: str | list[str], what: str) -> list[str]:
+    """The files that paths and globs name, sorted within each pattern. Raises InputError for none."""
+    found: list[str] = []
+    for pattern in [patterns] if isinstance(patterns, str) else patterns:
+        fs, path = fsspec.core.url_to_fs(pattern)
+        if any(mark in path for mark in "*?["):
+            matches = sorted(p for p in fs.glob(path) if not fs.isdir(p))
+        elif fs.isdir(path):
+            matches = sorted(p for p in fs.ls(path, detail=False) if not fs.isdir(p) and _visible(p))
+        else:
+            matches = [path] if fs.exists(path) else []
+        if not matches:
+            raise InputError(f"{pattern}: there is no such {what}", "check `input` in the recipe")
+        found += [fs.unstrip_protocol(p).removeprefix("file://") for p in matches]
+    return list(dict.fromkeys(found))
+
+
+def _visible(path: str) -> bool:
+    return not posixpath.basename(path).startswith((".", "_"))
+
+
+def open_bytes(path: str) -> IO[bytes]:
+    try:
+        fs, name = fsspec.core.url_to_fs(path)
+        stream = fs.open(name, "rb")
+    except OSError as error:
+        raise InputError(f"{path}: cannot be opened ({error.strerror or error})") from error
+    return gzip.GzipFile(fileobj=stream) if path.endswith(".gz") else stream  # type: ignore[return-value]
+
+
+def content(path: str) -> str:
+    """sha256 of a file's bytes as they lie there."""
+    digest = hashlib.sha256()
+    fs, name = fsspec.core.url_to_fs(path)
+    with fs.open(name, "rb") as stream:
+        while chunk := stream.read(1 << 20):
+            digest.update(chunk)
+    return digest.hexdigest()
+
+
+def size(path: str) -> int:
+    fs, name = fsspec.core.url_to_fs(path)
+    return int(fs.size(name))
+
+
+def base_name(path: str) -> str:
+    return posixpath.basename(path)
+
+
+def stream_length(stream: Any) -> int:
+    end = stream.seek(0, 2)
+    stream.seek(0)
+    return int(end)

@@ -1,0 +1,107 @@
+"""WebDataset tars, read in place: only headers are read here, and a damaged tar is an error.
+
+A sample's texts are, in this order of preference: `texts` of its .json (a dataset of ours), its .txt, the
+`caption` of its .json. url, uid and label come from the .json (img2dataset, DataComp).
+"""
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+from curate import schema as c
+from curate.errors import InputError
+from curate.tars import Member, index, split_key
+from pipelines.inputs import places
+from pipelines.inputs.rows import asked, bad, original, own_uid
+from pipelines.recipe import Input
+
+IMAGES = ("jpg", "jpeg", "png", "webp", "gif", "bmp", "avif")
+MAX_SIDE_FILE = 1_000_000  # bytes of a .txt or .json that are believed
+
+
+def sources(given: Input) -> list[str]:
+    assert given.webdataset is not None
+    return [path for path in places.expand(given.webdataset, "tar") if path.endswith(".tar")]
+
+
+def fingerprint(given: Input) -> tuple[object, ...]:
+    """Names, places and sizes of all members. The images' own hashes follow when they are read."""
+    found: list[object] = [given.caption_column, given.url_column, given.label_column]
+    for path in sources(given):
+        with places.open_bytes(path) as stream:
+            found += [path, *((m.name, m.offset, m.size) for m in index(stream, path))]
+    return tuple(found)
+
+
+def samples(stream: Any, path: str) -> Iterator[tuple[str, dict[str, Member]]]:
+    """key -> extension -> member. Raises InputError for a sample whose members do not lie together."""
+    key, members, seen = None, {}, set()
+    for member in index(stream, path):
+        this, extension = split_key(member.name)
+        if this != key:
+            if key is not None:
+                yield key, members
+            if this in seen:
+                raise InputError(f"{path}: the members of {this!r} do not lie together", "write the tar anew")
+            key, members = this, {}
+            seen.add(this)
+        members[extension] = member
+    if key is not None:
+        yield key, members
+
+
+def read(given: Input) -> Iterator[dict[str, Any]]:
+    for path in sources(given):
+        source = places.base_name(path)
+        with places.open_bytes(path) as stream, places.open_bytes(path) as side:
+            for number, (key, members) in enumerate(samples(stream, path)):
+                yield from _rows(source, number, key, members, side, path, given)
+
+
+def _rows(
+    source: str, number: int, key: str, members: dict[str, Member], side: Any, path: str, given: Input
+) -> Iterator[dict[str, Any]]:
+    image = next((members[e] for e in IMAGES if e in members), None)
+    if image is None:
+        yield bad(source, number, f"{key!r}: no image among {', '.join(sorted(members))}")
+        return
+    about = _json(members.get("json"), side)
+    text = _content(members.get("txt"), side)
+    listed = about.get(c.TEXTS)
+    if isinstance(listed, list) and listed and all(isinstance(t, dict) for t in listed):
+        captions = [(t.get(c.TEXT), t.get(c.UID)) for t in listed]
+    else:
+        caption = text.decode("utf-8", "replace") if text is not None else about.get(given.caption_column)
+        captions = [(caption, about.get(c.UID))]
+    label = about.get(given.label_column)
+    for caption, uid in captions:
+        yield asked(
+            source,
+            number,
+            about.get(given.url_column),
+            caption,
+            **{
+                c.UID: own_uid(uid, source, number),
+                c.LABEL: None if label is None else str(label),
+                **original(about),
+                c.TAR: path,
+                c.OFFSET: image.offset,
+                c.SIZE: image.size,
+            },
+        )
+
+
+def _content(member: Member | None, side: Any) -> bytes | None:
+    if member is None or member.size > MAX_SIDE_FILE:
+        return None
+    side.seek(member.offset)
+    return side.read(member.size)
+
+
+def _json(member: Member | None, side: Any) -> dict[str, Any]:
+    data = _content(member, side)
+    try:
+        found = json.loads(data) if data else {}
+    except (ValueError, RecursionError):
+        return {}
+    return found if isinstance(found, dict) else {}

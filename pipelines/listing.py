@@ -1,0 +1,105 @@
+"""The first stage: whatever the input is, cut into shards of rows that are asked for.
+
+It runs in the driver, as a stream. Shards that come out with the same content as before keep their entry,
+so a list that grew at its end leaves the old shards' downloads as they are.
+"""
+
+from collections.abc import Callable, Iterator
+from types import ModuleType
+from typing import Any
+
+import pyarrow as pa
+
+from curate import schema as c
+from curate.errors import InputError
+from curate.files import sha256, table_bytes
+from curate.manifest import Entry
+from curate.uid import fingerprint
+from pipelines.engine.unit import MAX_BYTES
+from pipelines.inputs import images, img2dataset, table, urls, webdataset
+from pipelines.inputs.rows import tables
+from pipelines.recipe import Recipe
+from pipelines.workspace import INPUT, Workspace
+
+VERSION = 1
+READERS: dict[str, ModuleType] = {
+    "urls": urls,
+    "table": table,
+    "webdataset": webdataset,
+    "img2dataset": img2dataset,
+    "images": images,
+}
+
+
+def list_input(recipe: Recipe, workspace: Workspace, advance: Callable[[int], None]) -> int:
+    """Write `input/` unless it is as the input says already. Returns the number of rows asked for."""
+    reader = READERS[recipe.input.kind]
+    manifest = workspace.manifest(INPUT)
+    mark = fingerprint(VERSION, recipe.input.kind, recipe.samples_per_shard, reader.fingerprint(recipe.input))
+    if manifest.entries and all(e.fingerprint == mark for e in manifest.entries.values()):
+        if all(manifest.damage(shard) is None for shard in manifest.entries):
+            return manifest.rows()
+    workspace.folder.sweep(INPUT)
+    before, manifest.entries = manifest.entries, {}
+    for number, rows in enumerate(shards(reader.read(recipe.input), recipe.samples_per_shard)):
+        shard, data = f"{number:05d}", table_bytes(rows)
+        record = {f"{shard}.parquet": {"sha256": sha256(data), "bytes": len(data)}}
+        known = before.get(shard)
+        if known is None or known.files != record or not workspace.folder.exists(f"{INPUT}/{shard}.parquet"):
+            workspace.folder.write(f"{INPUT}/{shard}.parquet", data)
+        manifest.entries[shard] = Entry(mark, rows.num_rows, {"asked": rows.num_rows}, record)
+        advance(rows.num_rows)
+    if not manifest.entries:
+        raise InputError(
+            f"the input is empty: no row in {_named(recipe)}", "check `input` in the recipe; curate check shows its rows"
+        )
+    for shard in sorted(set(before) - set(manifest.entries)):
+        workspace.folder.remove(f"{INPUT}/{shard}.parquet")
+    manifest.save()
+    return manifest.rows()
+
+
+def _named(recipe: Recipe) -> str:
+    given = getattr(recipe.input, recipe.input.kind)
+    return given if isinstance(given, str) else str(given)
+
+
+def shards(rows: Iterator[dict[str, Any]], most: int) -> Iterator[pa.Table]:
+    """Tables of at most `most` rows, and at most 256 MB where the sizes of the images are known.
+
+    Samples that share an image stay in one shard, unless they alone are more than one holds.
+    """
+    held: list[pa.Table] = []
+    for batch in tables(rows):
+        held.append(batch)
+        if sum(t.num_rows for t in held) >= 2 * most:
+            whole = pa.concat_tables(held)
+            while whole.num_rows >= 2 * most:
+                cut = _cut(whole, most)
+                yield whole.slice(0, cut).combine_chunks()
+                whole = whole.slice(cut)
+            held = [whole]
+    whole = pa.concat_tables(held) if held else c.INPUT.empty_table()
+    while whole.num_rows:
+        cut = _cut(whole, most)
+        yield whole.slice(0, cut).combine_chunks()
+        whole = whole.slice(cut)
+
+
+def _cut(table: pa.Table, most: int) -> int:
+    """How many of the first rows make the next shard."""
+    head = table.slice(0, most + 1)
+    sizes = head.column(c.SIZE).to_pylist()
+    cut, total = 0, 0
+    for size in sizes[:most]:
+        total += size or 0
+        if cut and total > MAX_BYTES:
+            break
+        cut += 1
+    if cut == table.num_rows:
+        return cut
+    keys = list(zip(*(head.column(n).to_pylist() for n in (c.TAR, c.SOURCE, c.ROW)), strict=True))
+    last = cut
+    while last > 0 and last < len(keys) and keys[last][0] is not None and keys[last] == keys[last - 1]:
+        last -= 1
+    return last or cut

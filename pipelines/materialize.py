@@ -1,0 +1,118 @@
+"""The dataset of a run: kept rows are arranged, each shard is a unit, then the card is written and the rest removed."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import polars as pl
+
+from curate import schema as c
+from curate.dataset import POOL_COLUMNS, SHARD, UNDER, VERSION, arrange, build_shard, card, croissant
+from curate.files import Folder, canonical_json, sha256
+from curate.manifest import Entry
+from curate.pool import Pool
+from curate.signal_store import Columns
+from curate.uid import fingerprint
+from pipelines.columns import wanted
+from pipelines.engine.unit import Part, Unit
+from pipelines.recipe import Recipe
+from pipelines.workspace import FUNNEL, POOL, SUBSET, Workspace
+
+CARD = "card"
+
+
+@dataclass
+class MaterializeTask:
+    """`spec` of a unit is (the rows of one dataset shard, the score columns)."""
+
+    folder: Folder
+
+    def open(self) -> None: ...
+
+    def run(self, unit: Unit, rows: range) -> list[Part]:
+        table, scores = unit.spec
+        frame = pl.from_arrow(table)
+        assert isinstance(frame, pl.DataFrame)
+        tar, parquet, samples = build_shard(frame.slice(rows.start, len(rows)), scores, Pool(self.folder))
+        files = {f"{unit.shard}.tar": tar, f"{unit.shard}.parquet": parquet}
+        return [Part(UNDER, unit.rows, {"written": unit.rows}, files)]
+
+
+def scores_of(recipe: Recipe) -> list[str]:
+    """The score columns that travel with each text: those of the filters, in the recipe's order."""
+    found = [c.clip_score(model) for item in recipe.filters for model in sorted(item.models())]
+    return list(dict.fromkeys(found))
+
+
+def units(recipe: Recipe, workspace: Workspace) -> Iterator[Unit]:
+    """A unit per dataset shard."""
+    kept, scores = _kept(recipe, workspace), scores_of(recipe)
+    pool = workspace.manifest(POOL)
+    contents = {f"{shard}.tar": entry.content() for shard, entry in pool.entries.items()}
+    arranged = arrange(kept, scores, recipe.dataset.samples_per_shard)
+    for number, rows in enumerate(arranged.partition_by(SHARD, maintain_order=True)):
+        table = rows.to_arrow(compat_level=pl.CompatLevel.oldest())
+        tars = sorted(set(rows[c.TAR].to_list()))
+        used = [contents.get(tar, tar) for tar in tars]
+        text = sha256(rows.drop(c.TAR).write_json().encode())
+        mark = fingerprint(VERSION, scores, text, used)
+        yield Unit(UNDER, f"{number:05d}", rows.height, {UNDER: mark}, (table, scores))
+
+
+def _kept(recipe: Recipe, workspace: Workspace) -> pl.DataFrame:
+    """The kept rows with all that the dataset shows of them; a shard at a time, so captions of dropped rows never meet."""
+    folders = wanted(recipe, {*POOL_COLUMNS, *scores_of(recipe)})
+    subset = pl.from_arrow(workspace.folder.read_table(SUBSET, [c.KEEP, c.COPIES]))
+    assert isinstance(subset, pl.DataFrame)
+    parts, start = [], 0
+    for shard, entry in sorted(workspace.manifest(POOL).entries.items()):
+        verdicts = subset.slice(start, entry.rows)
+        start += entry.rows
+        if verdicts[c.KEEP].any():
+            frame = Columns(workspace.folder).shard(shard, dict(folders))
+            parts.append(pl.concat([frame, verdicts], how="horizontal").filter(pl.col(c.KEEP)))
+    if parts:
+        return pl.concat(parts)
+    names = {*POOL_COLUMNS, c.KEEP, c.COPIES, *scores_of(recipe)}
+    types = {field.name: field.type for field in [*c.POOL, *c.SUBSET]}
+    empty = {name: pl.Series([], dtype=_dtype(types.get(name))) for name in sorted(names)}
+    return pl.DataFrame(empty)
+
+
+def _dtype(arrow: object) -> pl.DataType | type[pl.DataType]:
+    import pyarrow as pa
+
+    if arrow is None:
+        return pl.Float32
+    series = pl.from_arrow(pa.array([], arrow))
+    assert isinstance(series, pl.Series)
+    return series.dtype
+
+
+def finish(recipe: Recipe, workspace: Workspace, shards: list[str]) -> bool:
+    """Write the card and remove shards of an earlier, larger dataset. True if anything changed."""
+    manifest = workspace.manifest(UNDER)
+    funnel = workspace.folder.read_json(FUNNEL)
+    stale = [shard for shard in manifest.entries if shard not in shards and shard != CARD]
+    samples = sum(_samples(workspace, shard) for shard in shards)
+    texts = sum(manifest.entries[shard].rows for shard in shards)
+    files = {base: record for shard in shards for base, record in manifest.entries[shard].files.items()}
+    made = {
+        "README.md": card(recipe.name, samples, texts, shards, funnel).encode(),
+        "croissant.json": canonical_json(croissant(recipe.name, files)),
+    }
+    records = {name: {"sha256": sha256(data), "bytes": len(data)} for name, data in made.items()}
+    known = manifest.entries.get(CARD)
+    if not stale and known is not None and known.files == records and manifest.damage(CARD) is None:
+        return False
+    for name, data in made.items():
+        workspace.folder.write(f"{UNDER}/{name}", data)
+    removed = [base for shard in stale for base in manifest.entries.pop(shard).files]
+    manifest.entries[CARD] = Entry(fingerprint(records), 0, {}, records)
+    manifest.save()
+    for base in removed:
+        workspace.folder.remove(f"{UNDER}/{base}")
+    return True
+
+
+def _samples(workspace: Workspace, shard: str) -> int:
+    return workspace.folder.read_table(f"{UNDER}/{shard}.parquet", [c.KEY]).num_rows

@@ -1,0 +1,114 @@
+"""Signals of a pool shard: one decode feeds all families that are missing, and decoding overlaps with the models."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+
+import pyarrow as pa
+
+from curate import schema as c
+from curate.files import Folder, table_bytes
+from curate.images import open_stored
+from curate.pool import Pool, image_columns
+from curate.schema import Outcome
+from curate.signal_store import family_folder, null_table, states
+from curate.signals import Batch, Signal
+from curate.signals.clip_score import ClipScore
+from curate.signals.image_stats import ImageStats
+from curate.signals.phash import PHash
+from curate.signals.text_stats import TextStats
+from curate.uid import fingerprint
+from model_training.models.open_clip import OpenClipEncoder, OpenClipSpec
+from pipelines.engine.unit import Part, Unit
+
+BATCH = 64  # rows that are decoded at once
+PLAIN: tuple[type[Signal], ...] = (ImageStats, TextStats, PHash)
+
+
+def plain_signal(family: str) -> Signal | None:
+    """The signal of a family that needs no model."""
+    return next((signal() for signal in PLAIN if signal.family == family), None)
+
+
+def signal_fingerprint(
+    family: str, version: int, schema: pa.Schema, identity: tuple[object, ...], pool_content: str
+) -> str:
+    """What a shard's signal depends on: code version, parameters, model, and the shard's content."""
+    return fingerprint(family, version, str(schema), identity, pool_content)
+
+
+@dataclass
+class MeasureTask:
+    """`spec` of a unit is the families to measure. Encoders are loaded once per worker, when first needed."""
+
+    folder: Folder
+    encoders: Mapping[str, OpenClipSpec]  # the recipe's name of a model -> how to load it
+    _signals: dict[str, Signal] = field(default_factory=dict)
+
+    def open(self) -> None: ...
+
+    def run(self, unit: Unit, rows: range) -> list[Part]:
+        families: Sequence[str] = unit.spec
+        signals = [self._signal(family) for family in families]
+        pool = Pool(self.folder)
+        columns = [c.UID, c.CAPTION, c.OUTCOME, c.TAR, c.OFFSET, c.SIZE]
+        table = pool.table(unit.shard, columns).slice(rows.start, len(rows))
+        skip = {row - rows.start for row in unit.skip}
+        with_images = any(signal.reads_images for signal in signals)
+        made: dict[str, list[pa.Table]] = {signal.family: [] for signal in signals}
+        for batch in batches(pool, table, skip, with_images):
+            for signal in signals:
+                made[signal.family].append(signal.measure(batch))
+        return [self._part(signal, made[signal.family], unit.shard, len(rows)) for signal in signals]
+
+    def _part(self, signal: Signal, tables: list[pa.Table], shard: str, rows: int) -> Part:
+        table = pa.concat_tables(tables) if tables else null_table(signal.schema, 0)
+        table = table.combine_chunks()
+        if table.num_rows != rows or table.schema != signal.schema:
+            raise ValueError(f"{signal.family}: {table.num_rows} rows of {table.schema}, not {rows} of {signal.schema}")
+        files = {f"{shard}.parquet": table_bytes(table)}
+        return Part(family_folder(signal.family), rows, states(table), files)
+
+    def _signal(self, family: str) -> Signal:
+        if family not in self._signals:
+            plain = plain_signal(family)
+            self._signals[family] = plain if plain is not None else self._scored(family)
+        return self._signals[family]
+
+    def _scored(self, family: str) -> Signal:
+        model = next(name for name in self.encoders if c.clip_score(name) == family)
+        return ClipScore(model, OpenClipEncoder(self.encoders[model]))
+
+
+def batches(pool: Pool, table: pa.Table, skip: set[int], with_images: bool) -> Iterator[Batch]:
+    """Decoded batches of a shard's rows, in order; the next one is decoded while the last is measured.
+
+    Rows that were not downloaded, and rows to skip, have neither image nor caption: all their signals are null.
+    """
+    ok = [o == Outcome.OK for o in table.column(c.OUTCOME).to_pylist()]
+    usable = [fine and i not in skip for i, fine in enumerate(ok)]
+    uids = table.column(c.UID).to_pylist()
+    captions = [t if u else None for t, u in zip(table.column(c.CAPTION).to_pylist(), usable, strict=True)]
+    tars, offsets, sizes = image_columns(table)
+    places = [t if u else None for t, u in zip(tars, usable, strict=True)]
+    stored = pool.images(places, offsets, sizes) if with_images else iter([None] * len(uids))
+
+    def decode(start: int) -> Batch:
+        stop = min(start + BATCH, len(uids))
+        images = [open_stored(data) if data is not None else None for data in _take(stored, stop - start)]
+        return Batch(uids[start:stop], captions[start:stop], images)
+
+    with ThreadPoolExecutor(1) as ahead:
+        starts = range(0, len(uids), BATCH)
+        pending = ahead.submit(decode, 0) if len(uids) else None
+        for start in starts:
+            assert pending is not None
+            batch = pending.result()
+            pending = ahead.submit(decode, start + BATCH) if start + BATCH < len(uids) else None
+            yield batch
+
+
+def _take(stored: Iterator[bytes | None], count: int) -> list[bytes | None]:
+    return [next(stored) for _ in range(count)]
+
+

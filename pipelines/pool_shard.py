@@ -1,0 +1,81 @@
+"""Builds one pool shard: a row for everything asked for, and a tar for the bytes that are stored here."""
+
+from typing import Any
+
+import pyarrow as pa
+
+from curate import schema as c
+from curate.dataset import extension
+from curate.files import table_bytes
+from curate.schema import Outcome
+from curate.tars import TarBuilder
+from curate.uid import content_uid
+from pipelines.engine.unit import Part
+from pipelines.workspace import POOL
+
+
+class PoolShard:
+    """Rows are added in the order of the input shard; one key per row, `SHARD` + four digits."""
+
+    def __init__(self, shard: str) -> None:
+        self.shard = shard
+        self._rows: list[dict[str, Any]] = []
+        self._tar = TarBuilder()
+        self._stored = 0
+        self._places: dict[tuple[Any, ...], dict[str, Any]] = {}  # where an image was read -> its first row
+
+    def fail(self, asked: dict[str, Any], outcome: Outcome, message: str | None, **facts: Any) -> None:
+        uid = asked[c.UID] or self._uid(asked, None)
+        self._add(asked, uid, uid, outcome, message, facts)
+
+    def keep(self, asked: dict[str, Any], facts: dict[str, Any], data: bytes | None, **more: Any) -> None:
+        """`data` is stored in this shard's tar; None leaves it in the tar that the row names."""
+        uid = asked[c.UID] or self._uid(asked, facts[c.SHA256])
+        place = (asked[c.TAR], asked[c.OFFSET]) if asked[c.TAR] else None
+        first = self._places.get(place) if place else None
+        image_uid = first[c.IMAGE_UID] if first else uid
+        if first:
+            where = {name: first[name] for name in (c.TAR, c.OFFSET, c.SIZE)}
+        elif data is None:
+            where = {name: asked[name] for name in (c.TAR, c.OFFSET, c.SIZE)}
+        else:
+            member = self._tar.add(f"{self._key()}.{extension(data)}", data)
+            self._stored += 1
+            where = {c.TAR: f"{self.shard}.tar", c.OFFSET: member.offset, c.SIZE: member.size}
+        row = self._add(asked, uid, image_uid, Outcome.OK, None, {**facts, **where, **more})
+        if place:
+            self._places.setdefault(place, row)
+
+    def _key(self) -> str:
+        return f"{self.shard}{len(self._rows):04d}"
+
+    def _uid(self, asked: dict[str, Any], digest: str | None) -> str:
+        # Without a url the image's hash stands for it; without an image, the place it was asked at.
+        url = asked[c.URL] or digest or f"{asked[c.SOURCE]}:{asked[c.ROW]}"
+        return content_uid(url, asked[c.CAPTION] or "")
+
+    def _add(
+        self,
+        asked: dict[str, Any],
+        uid: str,
+        image_uid: str,
+        outcome: Outcome,
+        message: str | None,
+        facts: dict[str, Any],
+    ) -> dict[str, Any]:
+        row = {name: asked.get(name) for name in (c.URL, c.CAPTION, c.LABEL, c.SOURCE, c.ROW)}
+        row |= {c.UID: uid, c.IMAGE_UID: image_uid, c.ORIGIN: c.WEB, c.KEY: self._key()}
+        row |= {c.OUTCOME: str(outcome), c.STATUS: c.img2dataset_status(outcome), c.ERROR_MESSAGE: message}
+        row |= facts
+        self._rows.append(row)
+        return row
+
+    def part(self) -> Part:
+        table = pa.Table.from_pylist(self._rows, schema=c.POOL)
+        files = {f"{self.shard}.parquet": table_bytes(table)}
+        if self._stored:
+            files[f"{self.shard}.tar"] = self._tar.close()
+        counts: dict[str, int] = {}
+        for row in self._rows:
+            counts[row[c.OUTCOME]] = counts.get(row[c.OUTCOME], 0) + 1
+        return Part(POOL, len(self._rows), counts, files)

@@ -1,0 +1,254 @@
+"""The recipe: one YAML file that says all of a run. A mistake is reported as `file:line:col: what, and what to write`.
+
+All mistakes of a file are reported at once. Paths are relative to the recipe's folder.
+"""
+
+import difflib
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from curate.errors import RecipeError
+from curate.filters import FILTERS, Filter
+from pipelines.recipe_source import Location, Source
+
+VERSION = 1
+
+
+class Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class ImageFolder(Section):
+    folder: str
+    table: str = Field(description="csv, tsv, jsonl or parquet with the columns file and caption")
+
+
+class Input(Section):
+    """One of: urls, table, webdataset, img2dataset, images."""
+
+    urls: str | list[str] | None = Field(None, description="lists: txt, csv, tsv, json, jsonl, parquet, and .gz")
+    table: str | list[str] | None = Field(None, description="Parquet files with a column of image bytes")
+    webdataset: str | list[str] | None = Field(None, description="tars, read in place")
+    img2dataset: str | None = Field(None, description="a folder that img2dataset wrote, failures included")
+    images: ImageFolder | None = None
+    url_column: str = "url"
+    caption_column: str = "caption"
+    image_column: str = "jpg"
+    label_column: str = "label"
+    file_column: str = "file"
+
+    @model_validator(mode="after")
+    def _one_of(self) -> "Input":
+        given = [name for name in KINDS if getattr(self, name) is not None]
+        if len(given) != 1:
+            raise ValueError(f"give one of {', '.join(KINDS)}" + (f", not {' and '.join(given)}" if given else ""))
+        return self
+
+    @property
+    def kind(self) -> str:
+        return next(name for name in KINDS if getattr(self, name) is not None)
+
+
+KINDS = ("urls", "table", "webdataset", "img2dataset", "images")
+
+
+class OpenClip(Section):
+    """A CLIP by open_clip's own classes and loading code."""
+
+    kind: Literal["open_clip"]
+    arch: str = Field(description="an open_clip name (ViT-B-32), or the path of a model config (.json)")
+    weights: str = Field(description="a .safetensors file; with allow_download also one of open_clip's tags")
+    allow_download: bool = False
+    sha256: str | None = Field(None, description="refuse other weights than these")
+    batch: int = Field(64, ge=1, le=4096)
+
+
+
+
+class Download(Section):
+    """img2dataset's names and meanings where it has them."""
+
+    engine: Literal["curate"] = "curate"
+    image_size: int = Field(384, ge=16, le=8192, description="px")
+    resize_mode: Literal["no", "keep_ratio", "keep_ratio_largest", "center_crop", "border"] = "keep_ratio_largest"
+    resize_only_if_bigger: bool = True
+    encode_quality: int = Field(95, ge=1, le=100)
+    min_image_size: int = Field(0, ge=0)
+    max_aspect_ratio: float = Field(float("inf"), ge=1)
+    max_pixels: int = Field(50_000_000, ge=1)
+    max_bytes: int = Field(20_000_000, ge=1)
+    timeout: float = Field(10.0, gt=0, le=600, description="seconds for one try, from DNS to the last byte")
+    retries: int = Field(2, ge=0, le=10)
+    respect_opt_out: bool = True
+    allow_private_hosts: list[str] = Field([], description="host or host:port, for a server of your own")
+    resolve: dict[str, str] = Field({}, description="host or *.suffix -> address:port, like curl's --resolve")
+    contact: str = Field("", description="a page or address for the user agent")
+    concurrency: int = Field(64, ge=1, le=4096)
+    per_host: int = Field(8, ge=1, le=4096)
+
+
+class DatasetOut(Section):
+    samples_per_shard: int = Field(1000, ge=1, le=100_000)
+
+
+class Gates(Section):
+    min_success_rate: float = Field(0.0, ge=0, le=1)
+    min_kept: int = Field(0, ge=0)
+
+
+class Engine(Section):
+    kind: Literal["ray", "serial"] = "ray"
+    address: str = "local"
+    workers: int | None = Field(None, ge=1, description="default: one per CPU core")
+    stall: float = Field(600, gt=0, description="seconds without any finished unit before workers are ended")
+
+
+class Recipe(Section):
+    version: Literal[1] = 1
+    name: str = Field(min_length=1, max_length=100)
+    seed: int = 0
+    run_dir: str
+    input: Input
+    models: dict[str, OpenClip] = {}
+    download: Download = Download()
+    samples_per_shard: int = Field(1000, ge=1, le=1000, description="rows of a pool shard, the unit of work")
+    filters: list[Any] = []
+    statistics: list[Literal["image_stats", "text_stats", "phash", "alt_text_counts", "hash_pairs"]] = Field(
+        ["image_stats", "text_stats", "phash", "alt_text_counts", "hash_pairs"],
+        description="measured beside what the filters read, for stats, report and whatif",
+    )
+    dataset: DatasetOut = DatasetOut()
+    gates: Gates = Gates()
+    engine: Engine = Engine()
+
+    def resolved(self) -> str:
+        """The recipe as YAML with every default written out."""
+        data = self.model_dump(mode="json", exclude={"filters"}, exclude_none=True)
+        data["filters"] = [
+            {item.type: item.model_dump(mode="json", exclude_none=True, by_alias=True)} for item in self.filters
+        ]
+        return yaml.safe_dump(data, sort_keys=False, allow_unicode=True)
+
+
+def load(path: str | Path, changes: Sequence[str] = ()) -> Recipe:
+    """Read, change (`--set a.b=c`) and check a recipe. Raises RecipeError with every mistake in it."""
+    source = Source.read(Path(path))
+    for change in changes:
+        source.change(change)
+    return build(source)
+
+
+def build(source: Source) -> Recipe:
+    data = dict(source.data)
+    problems: list[tuple[Location, str]] = []
+    items = data.pop("filters", []) or []
+    filters = _filters(items, problems)
+    recipe: Recipe | None = None
+    try:
+        recipe = Recipe.model_validate(data)
+    except ValidationError as error:
+        problems += [_explain(e, Recipe) for e in error.errors()]
+    problems += _agree(filters, set((data.get("models") or {}) if isinstance(data.get("models"), dict) else {}))
+    if problems or recipe is None:
+        raise RecipeError(source.report(problems))
+    absolute = _absolute(recipe, source.base)
+    return absolute.model_copy(update={"filters": [item for _, item in filters]})
+
+
+def _filters(items: Any, problems: list[tuple[Location, str]]) -> list[tuple[int, Filter]]:
+    types = {cls.type: cls for cls in FILTERS}
+    found: list[tuple[int, Filter]] = []
+    if not isinstance(items, list):
+        problems.append((("filters",), "filters is a list; begin each item with `- `"))
+        return found
+    for i, item in enumerate(items):
+        if not isinstance(item, dict) or len(item) != 1:
+            problems.append((("filters", i), "an item is one filter with its parameters: `- align_image: {}`"))
+            continue
+        (name, parameters), at = next(iter(item.items())), ("filters", i)
+        if name not in types:
+            problems.append(((*at, name), f"no filter is called {name!r}{_similar(name, types)}"))
+            continue
+        try:
+            found.append((i, types[name].model_validate(parameters or {})))
+        except ValidationError as error:
+            problems += [
+                ((*at, name, *loc), message) for loc, message in (_explain(e, types[name]) for e in error.errors())
+            ]
+    return found
+
+
+def _agree(filters: list[tuple[int, Filter]], models: set[str]) -> list[tuple[Location, str]]:
+    """What no single item can see: names used twice, models that nobody declared."""
+    problems: list[tuple[Location, str]] = []
+    seen: set[str] = set()
+    for i, item in filters:
+        at: Location = ("filters", i, item.type)
+        if item.stage in seen:
+            problems.append((at, f"{item.stage!r} is there twice; give this one a `name`"))
+        seen.add(item.stage)
+        for model in sorted(item.models() - models):
+            hint = _similar(model, models) or "; declare it under `models`"
+            problems.append(((*at, "model"), f"no model is called {model!r}{hint}"))
+    return problems
+
+
+def _explain(error: Any, model: type[BaseModel]) -> tuple[Location, str]:
+    loc: Location = tuple(part for part in error["loc"] if not str(part).startswith("function-"))
+    message = error["msg"].removeprefix("Value error, ")
+    if error["type"] == "extra_forbidden":
+        return loc, f"unknown key {loc[-1]!r}{_similar(str(loc[-1]), _keys(model, loc[:-1]))}"
+    if error["type"] == "missing":
+        return loc, f"{'.'.join(map(str, loc))} is missing"
+    given = error.get("input")
+    shown = f" (it says {given!r})" if isinstance(given, str | int | float | bool) else ""
+    return loc, f"{'.'.join(map(str, loc)) or 'here'}: {message}{shown}"
+
+
+def _keys(model: Any, loc: Location) -> list[str]:
+    for part in loc:
+        field = model.model_fields.get(part) if isinstance(part, str) else None
+        if field is None:
+            break
+        inner = [a for a in (field.annotation, *getattr(field.annotation, "__args__", ())) if isinstance(a, type)]
+        model = next((a for a in inner if issubclass(a, BaseModel)), model)
+    return [field.alias or name for name, field in model.model_fields.items()]
+
+
+def _similar(word: str, known: Any) -> str:
+    close = difflib.get_close_matches(str(word), [str(k) for k in known], 1)
+    if close:
+        return f", did you mean {close[0]!r}?"
+    return f"; there are {', '.join(sorted(map(str, known)))}" if known else ""
+
+
+def _absolute(recipe: Recipe, base: Path) -> Recipe:
+    """Every path made absolute: relative ones are seen from the recipe's folder."""
+
+    def full(value: Any) -> Any:
+        if isinstance(value, list):
+            return [full(v) for v in value]
+        return value if value is None or "://" in value else os.path.normpath(base / os.path.expanduser(value))
+
+    given = recipe.input
+    update = {name: full(getattr(given, name)) for name in KINDS if name != "images"}
+    if given.images:
+        update["images"] = ImageFolder(folder=full(given.images.folder), table=full(given.images.table))
+    models = {
+        name: model.model_copy(update={"weights": full(model.weights), "arch": _arch(model.arch, full)})
+        if not (model.allow_download and not Path(full(model.weights)).exists())
+        else model
+        for name, model in recipe.models.items()
+    }
+    return recipe.model_copy(
+        update={"run_dir": full(recipe.run_dir), "input": given.model_copy(update=update), "models": models}
+    )
+
+
+def _arch(arch: str, full: Any) -> str:
+    return full(arch) if arch.endswith(".json") else arch

@@ -1,0 +1,3 @@
+"""placeholder"""
+def publish_report(recipe, workspace):
+    return None

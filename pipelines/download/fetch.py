@@ -55,6 +55,8 @@ Resolver = Callable[[str, int], Awaitable[list[str]]]  # host, port -> addresses
 
 async def system_resolver(host: str, port: int) -> list[str]:
     """All addresses of a name, as the operating system gives them. Raises OSError."""
+    if host == "invalid" or host.endswith(".invalid"):  # RFC 6761: never looked up
+        raise OSError("no such name")
     loop = asyncio.get_running_loop()
     found = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM)
     return list(dict.fromkeys(str(entry[4][0]) for entry in found))
@@ -113,6 +115,7 @@ class Fetcher:
         self._rng, self._on_connect = rng or random.Random(), on_connect
         self._pinned = _Pinned()
         self._hosts: dict[str, asyncio.Semaphore] = {}
+        self._names: dict[str, asyncio.Future[list[str]]] = {}
 
     async def __aenter__(self) -> "Fetcher":
         connector = aiohttp.TCPConnector(
@@ -208,7 +211,7 @@ class Fetcher:
             addresses = [str(literal)]
         else:
             try:
-                addresses = await self._resolver(host, port)
+                addresses = await self._lookup(host, port)
             except (OSError, UnicodeError) as error:
                 raise _Refused(Fetched(Outcome.DNS, message=f"{host}: {error}"[:200])) from error
             if not addresses:
@@ -217,6 +220,18 @@ class Fetcher:
         if literal is not None and literal_spelling(target) != str(literal):
             # aiohttp hands odd spellings to the operating system; only the plain one is pinned for sure.
             raise _Refused(Fetched(Outcome.PRIVATE_ADDRESS, message="an address in an odd spelling"))
+
+    async def _lookup(self, host: str, port: int) -> list[str]:
+        """A name is looked up once per fetcher; a failure is forgotten, so that a retry looks again."""
+        known = self._names.get(host)
+        if known is None:
+            known = asyncio.ensure_future(self._resolver(host, port))
+            self._names[host] = known
+        try:
+            return await asyncio.shield(known)
+        except (OSError, UnicodeError):
+            self._names.pop(host, None)
+            raise
 
     def _pin(self, host: str, port: int, addresses: list[tuple[str, int]]) -> None:
         for address, to in addresses:

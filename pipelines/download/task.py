@@ -59,7 +59,8 @@ class DownloadTask:
         """Fetch all, decoding each body in a thread as it comes, so that bodies do not pile up."""
         numbers, got, pending = list(urls), {}, set()
         loop = asyncio.get_running_loop()
-        with ThreadPoolExecutor(2) as threads:
+        with ThreadPoolExecutor(2) as threads, ThreadPoolExecutor(32) as lookups:
+            loop.set_default_executor(lookups)  # DNS; asyncio's own is a handful of threads
             async with Fetcher(self.fetch) as fetcher:
                 async for place, fetched in fetcher.fetch_each([urls[i] for i in numbers]):
                     if fetched.body is None:
@@ -98,6 +99,8 @@ class DownloadTask:
 @dataclass
 class LimitedDownloadTask(DownloadTask):
     """The same in a worker of its own, whose memory is limited: what a bomb takes, it takes from one row."""
+
+    limited = True
 
     def open(self) -> None:
         with contextlib.suppress(OSError, ValueError):

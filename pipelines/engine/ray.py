@@ -10,7 +10,7 @@ import os
 from dataclasses import dataclass, field
 from typing import Any
 
-from curate.errors import MachineError
+from curate.errors import CurateError, MachineError
 from curate.files import Folder
 from pipelines.engine.attempt import attempt
 from pipelines.engine.unit import Answer, Failure, Job, StagedPart, Task
@@ -25,104 +25,97 @@ ENVIRONMENT = {
 
 
 class _Worker:
-    """Lives in the actor's process."""
+    """Lives in the actor's process, and does one task after the other."""
 
-    def __init__(self, task: Task, folder_root: str) -> None:
-        self.task, self.folder = task, Folder(folder_root)
+    def __init__(self, folder_root: str) -> None:
+        self.folder = Folder(folder_root)
+        self.key: str | None = None
+        self.task: Task | None = None
 
-    def open(self) -> Failure | None:
-        from curate.errors import CurateError
-
-        try:
-            self.task.open()
-        except CurateError as error:
-            return Failure(str(error), error)
-        return None
-
-    def do(self, job: Job) -> list[StagedPart] | Failure:
+    def do(self, key: str, task: Task, job: Job) -> list[StagedPart] | Failure:
+        if key != self.key or self.task is None:
+            self.key, self.task = None, None  # the last task's models go before the next one's come
+            try:
+                task.open()
+            except CurateError as error:
+                return Failure(str(error), error)
+            self.key, self.task = key, task
         return attempt(self.task, job, self.folder)
 
 
 @dataclass
 class RayCrew:
+    """Borrows the engine's workers, up to `size`, and gives them back. A limited task's workers end with it."""
+
     engine: "RayEngine"
-    task: Task
+    key: str
+    task: Any  # an object reference
     folder_root: str
     size: int
     gpus: float
+    limited: bool
     _idle: list[Any] = field(default_factory=list)
     _busy: dict[Any, tuple[Any, Job]] = field(default_factory=dict)  # result ref -> actor, job
-    _hired: int = 0
 
     def idle(self) -> int:
-        return len(self._idle) + self.size - self._hired
+        return self.size - len(self._busy)
 
     def send(self, job: Job) -> None:
         actor = self._idle.pop() if self._idle else self._hire()
-        self._busy[actor.do.remote(job)] = (actor, job)
+        self._busy[actor.do.remote(self.key, self.task, job)] = (actor, job)
 
     def _hire(self) -> Any:
-        ray = self.engine.ray()
-        self._hired += 1
+        if self.engine.spare and not self.limited and not self.gpus:
+            return self.engine.spare.pop()
         options = {"max_restarts": 0, "max_task_retries": 0, "num_cpus": 1, "num_gpus": self.gpus}
-        actor = ray.remote(**options)(_Worker).remote(ray.put(self.task), self.folder_root)
-        failure = actor.open.remote()
-        self._opening[actor] = failure
-        return actor
-
-    _opening: dict[Any, Any] = field(default_factory=dict)
+        return self.engine.ray().remote(**options)(_Worker).remote(self.folder_root)
 
     def receive(self, timeout: float) -> list[Answer]:
         ray = self.engine.ray()
         if not self._busy:
             return []
-        ready, _ = ray.wait(list(self._busy), num_returns=1, timeout=timeout)
-        more, _ = ray.wait(list(self._busy), num_returns=len(self._busy), timeout=0)
+        ray.wait(list(self._busy), num_returns=1, timeout=timeout)
+        ready, _ = ray.wait(list(self._busy), num_returns=len(self._busy), timeout=0)
         answers = []
-        for ref in dict.fromkeys([*ready, *more]):
+        for ref in ready:
             actor, job = self._busy.pop(ref)
-            answers.append(Answer(job, self._result(ref, actor)))
+            try:
+                result = ray.get(ref)
+                self._idle.append(actor)
+            except ray.exceptions.RayError as error:
+                ray.kill(actor, no_restart=True)
+                result = Failure(f"the worker died: {type(error).__name__}")
+            answers.append(Answer(job, result))
         return answers
-
-    def _result(self, ref: Any, actor: Any) -> list[StagedPart] | Failure:
-        ray = self.engine.ray()
-        try:
-            opened = self._opening.pop(actor, None)
-            failure = ray.get(opened) if opened is not None else None
-            if failure is not None:
-                self._dismiss(actor)
-                return failure
-            result = ray.get(ref)
-        except ray.exceptions.RayError as error:
-            self._dismiss(actor)
-            return Failure(f"the worker died: {type(error).__name__}")
-        self._idle.append(actor)
-        return result
-
-    def _dismiss(self, actor: Any) -> None:
-        self._hired -= 1
-        self.engine.ray().kill(actor, no_restart=True)
 
     def kill(self) -> None:
         for actor, _ in self._busy.values():
             self.engine.ray().kill(actor, no_restart=True)
 
     def close(self) -> None:
-        for actor in [*self._idle, *(actor for actor, _ in self._busy.values())]:
-            self.engine.ray().kill(actor, no_restart=True)
-        self._idle, self._busy, self._hired = [], {}, 0
+        self.kill()
+        if self.limited or self.gpus:
+            for actor in self._idle:
+                self.engine.ray().kill(actor, no_restart=True)
+        else:
+            self.engine.spare += self._idle
+        self._idle, self._busy = [], {}
 
 
 @dataclass
 class RayEngine:
     address: str = "local"
     workers: int | None = None
+    spare: list[Any] = field(default_factory=list)  # workers between two stages
     _started: bool = False
+    _tasks: int = 0
 
     def ray(self) -> Any:
         """The ray module, connected."""
         os.environ.update({k: v for k, v in ENVIRONMENT.items() if k not in os.environ})
         import ray
+
+        logging.getLogger("ray").setLevel(logging.ERROR)
 
         if not self._started:
             if not ray.is_initialized():
@@ -139,6 +132,10 @@ class RayEngine:
         }
         try:
             if self.address == "local":
+                # Ray replaces a loopback address by the machine's own, unless it is told that there
+                # is no cluster; its servers would then listen on every interface.
+                ray._private.ray_constants.ENABLE_RAY_CLUSTER = False
+                os.environ["RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"] = "0"
                 cpus = self.workers or len(os.sched_getaffinity(0))
                 ray.init(address="local", num_cpus=cpus, _node_ip_address=LOOPBACK, **quiet)
             else:
@@ -151,11 +148,15 @@ class RayEngine:
         resources = self.ray().cluster_resources()
         devices = int(resources.get("GPU", 0)) if gpus else 0
         size = devices or self.workers or max(1, int(resources.get("CPU", 1)))
-        return RayCrew(self, task, folder_root, size, 1.0 if devices else 0.0)
+        self._tasks += 1
+        limited = bool(getattr(task, "limited", False))
+        reference = self.ray().put(task)
+        return RayCrew(self, str(self._tasks), reference, folder_root, size, 1.0 if devices else 0.0, limited)
 
     def close(self) -> None:
         if self._started:
             import ray
 
             ray.shutdown()
+            self.spare = []
             self._started = False

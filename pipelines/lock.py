@@ -57,3 +57,18 @@ def _named(holder: Path) -> str:
     except (OSError, ValueError):
         return "its name is not known"
     return f"process {found.get('pid')} on {found.get('host')}, since {found.get('since')}"
+
+
+def holder(workspace: Workspace) -> str | None:
+    """Who writes here now, or None. A note that a dead holder left behind is told by its lock being free."""
+    path = _path(workspace)
+    note = path.with_suffix(".holder.json")
+    if not note.exists():
+        return None
+    lock = FileLock(path)
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        return _named(note)
+    lock.release()
+    return None

@@ -1,0 +1,57 @@
+"""Before anything is downloaded: are the recipe, the input, the models and the disk fit for the run?"""
+
+import itertools
+import shutil
+from pathlib import Path
+from typing import Any
+
+from curate import schema as c
+from curate.errors import MachineError
+from pipelines.columns import families, passes, read_by_filters, wanted
+from pipelines.listing import READERS
+from pipelines.recipe import Recipe
+from pipelines.run import encoders
+
+LOOKED_AT = 1_000  # rows
+PER_IMAGE = 40_000  # bytes of a stored image at 384 px, as measured on photos
+URLS_PER_SECOND = 50.0  # of one worker on an ordinary list; a guess, and called one
+
+
+def check(recipe: Recipe) -> dict[str, Any]:
+    """What the run would do. Raises RecipeError, InputError or MachineError for what would stop it."""
+    wanted(recipe, read_by_filters(recipe))
+    reader = READERS[recipe.input.kind]
+    rows = list(itertools.islice(reader.read(recipe.input), LOOKED_AT))
+    usable = [row for row in rows if not row.get(c.OUTCOME)]
+    models = {name: spec.identity[:12] for name, spec in encoders(recipe).items()}
+    folder = Path(recipe.run_dir) if "://" not in recipe.run_dir else None
+    free = _free(folder) if folder is not None else None
+    if free is not None and free < 1_000_000_000:
+        raise MachineError(f"{folder}: {free / 1e9:.1f} GB are free on its disk", "free some space, or set run_dir")
+    return {
+        "recipe": recipe.name,
+        "run_dir": recipe.run_dir,
+        "input": {
+            "kind": recipe.input.kind,
+            "looked_at": len(rows),
+            "usable": len(usable),
+            "more": len(rows) == LOOKED_AT,
+            "without_caption": sum(row.get(c.CAPTION) is None for row in usable),
+            "first_bad": next((row.get(c.ERROR_MESSAGE) for row in rows if row.get(c.OUTCOME)), None),
+        },
+        "models": models,
+        "signals": families(recipe),
+        "corpus": [work.name for work in passes(recipe)],
+        "filters": [f"{item.stage}: {', '.join(rule.name for rule in item.rules())}" for item in recipe.filters],
+        "free_bytes": free,
+        "estimate": {
+            "stored_bytes_per_thousand": PER_IMAGE * 1000,
+            "seconds_per_thousand": round(1000 / URLS_PER_SECOND) if recipe.input.kind == "urls" else None,
+        },
+    }
+
+
+def _free(folder: Path) -> int:
+    while not folder.exists():
+        folder = folder.parent
+    return shutil.disk_usage(folder).free

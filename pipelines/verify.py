@@ -1,0 +1,116 @@
+"""Proves from the files that a run is what its manifests say, and that every number adds up."""
+
+import os
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from typing import Any
+
+from curate import schema as c
+from curate.dataset import UNDER as DATASET
+from curate.errors import CurateError
+from curate.files import ATTEMPT
+from curate.manifest import Manifest
+from curate.tars import index, split_key
+from pipelines.workspace import FUNNEL, INPUT, POOL, SUBSET, Workspace
+
+
+@dataclass
+class Proof:
+    files: int = 0
+    bytes: int = 0
+    rows: int = 0
+    problems: list[str] = field(default_factory=list)
+    quarantined: int = 0
+
+    def as_dict(self) -> dict[str, Any]:
+        return {"ok": not self.problems, **self.__dict__}
+
+
+def verify(workspace: Workspace) -> Proof:
+    proof = Proof()
+    folders = workspace.stages()
+    folders += [f"{p}/partial" for p in workspace.passes() if workspace.folder.exists(f"{p}/partial/manifest.json")]
+    for under in folders:
+        try:
+            _folder(workspace.manifest(under), proof)
+        except CurateError as error:
+            proof.problems.append(error.message)
+    for check in (_rows, _funnel, _dataset):
+        try:
+            proof.problems += check(workspace, proof)
+        except CurateError as error:
+            proof.problems.append(error.message)
+    return proof
+
+
+def _folder(manifest: Manifest, proof: Proof) -> None:
+    named = {f"{manifest.under}/{b}".lstrip("/") for e in manifest.entries.values() for b in e.files}
+    with ThreadPoolExecutor(4) as threads:
+        proof.problems += [found for found in threads.map(manifest.damage, sorted(manifest.entries)) if found]
+    proof.files += len(named)
+    proof.bytes += sum(r["bytes"] for e in manifest.entries.values() for r in e.files.values())
+    proof.quarantined += sum(len(e.quarantined) for e in manifest.entries.values())
+    if not manifest.under:
+        return
+    for name in manifest.folder.names(manifest.under):
+        path = f"{manifest.under}/{name}"
+        if name.startswith(ATTEMPT) or name == "manifest.json" or path in named:
+            continue
+        if manifest.folder.local and os.path.isdir(manifest.folder.path(path)):
+            continue
+        proof.problems.append(f"{manifest.folder.url(path)}: no manifest names this file")
+
+
+def _rows(workspace: Workspace, proof: Proof) -> Iterator[str]:
+    """Rows asked for = rows of the pool = rows of every family and per-sample pass."""
+    asked, pool = workspace.manifest(INPUT), workspace.manifest(POOL)
+    proof.rows = pool.rows()
+    for shard, entry in asked.entries.items():
+        if shard not in pool.entries:
+            yield f"{POOL}/{shard}: not there; {entry.rows} rows of the input have no state"
+        elif pool.entries[shard].rows != entry.rows:
+            yield f"{POOL}/{shard}: {pool.entries[shard].rows} rows, {entry.rows} were asked for"
+    for under in [*workspace.families(), *workspace.passes()]:
+        entries = workspace.manifest(under).entries
+        for shard, entry in pool.entries.items():
+            if shard in entries and entries[shard].rows != entry.rows:
+                yield f"{under}/{shard}: {entries[shard].rows} rows, the pool has {entry.rows}"
+
+
+def _funnel(workspace: Workspace, proof: Proof) -> Iterator[str]:
+    if not workspace.folder.exists(FUNNEL):
+        return
+    rows, before = workspace.folder.read_json(FUNNEL), workspace.manifest(POOL).rows()
+    for row in rows:
+        name = f"{FUNNEL}: {row['stage']}.{row['rule']}"
+        if row["in"] != before:
+            yield f"{name}: {row['in']} in, the row before kept {before}"
+        if row["in"] + row["added"] != row["dropped"] + row["kept"]:
+            yield f"{name}: in + added is not dropped + kept"
+        before = row["kept"]
+    table = workspace.folder.read_table(SUBSET, [c.KEEP, c.REASON])
+    kept = sum(table.column(0).to_pylist())
+    if kept != before:
+        yield f"{SUBSET}: {kept} kept, the funnel says {before}"
+    reasons = sum(reason is not None for reason in table.column(1).to_pylist())
+    if kept + reasons != table.num_rows:
+        yield f"{SUBSET}: {kept} kept and {reasons} with a reason are not {table.num_rows} rows"
+
+
+def _dataset(workspace: Workspace, proof: Proof) -> Iterator[str]:
+    """Every tar can be read, and holds exactly the samples that its table lists."""
+    entries = workspace.manifest(DATASET).entries
+    for shard in sorted(entries):
+        if shard == "card" or f"{shard}.tar" not in entries[shard].files:
+            continue
+        keys = workspace.folder.read_table(f"{DATASET}/{shard}.parquet", [c.KEY]).column(0).to_pylist()
+        with workspace.folder.open(f"{DATASET}/{shard}.tar") as stream:
+            found = [split_key(m.name) for m in index(stream, workspace.folder.url(f"{DATASET}/{shard}.tar"))]
+        if [key for key, extension in found if extension == "txt"] != keys or len(found) != 3 * len(keys):
+            yield f"{DATASET}/{shard}.tar: not the samples that its table lists"
+    written = sum(e.states.get("written", 0) for s, e in entries.items() if s != "card")
+    if entries and workspace.folder.exists(SUBSET):
+        kept = sum(workspace.folder.read_table(SUBSET, [c.KEEP]).column(0).to_pylist())
+        if written != kept:
+            yield f"{DATASET}: {written} texts are written, {kept} samples are kept"

@@ -1,0 +1,45 @@
+"""`curate run`."""
+
+import typer
+
+from pipelines.check import check
+from pipelines.cli.check import print_check
+from pipelines.cli.console import StageProgress, emit, funnel, hint, say
+from pipelines.engine.stop import Interrupted
+from pipelines.recipe import load
+from pipelines.run import Runner, Summary
+
+FAILURES_SHOWN = 8
+
+
+def run_recipe(path: str, changes: list[str], dry_run: bool, json: bool) -> None:
+    recipe = load(path, changes)
+    found = check(recipe)
+    if dry_run:
+        emit(found) if json else print_check(found)
+        return
+    hint(f"{recipe.name}  ->  {recipe.run_dir}")
+    try:
+        summary = Runner(recipe, StageProgress()).run()
+    except Interrupted as stopped:
+        again = " ".join(["curate run", path, *(f"--set '{change}'" for change in changes)])
+        hint(f"stopped by {stopped}; what was finished is kept. To go on:\n  {again}")
+        raise typer.Exit(stopped.exit_code) from stopped
+    if json:
+        emit({**summary.__dict__})
+    else:
+        print_summary(summary)
+
+
+def print_summary(summary: Summary) -> None:
+    say()
+    funnel(summary.funnel)
+    failed = sorted(((n, o) for o, n in summary.outcomes.items() if o != "ok"), reverse=True)
+    if failed:
+        causes = ", ".join(f"{outcome}: {count:,}" for count, outcome in failed[:FAILURES_SHOWN])
+        say(f"\nNot downloaded: {sum(count for count, _ in failed):,} ({causes})")
+    say(f"Kept {summary.kept:,} of {summary.asked:,} pairs, {summary.images:,} images.")
+    say(f"Dataset: {summary.run}/dataset")
+    if summary.report:
+        say(f"Report:  {summary.report}")
+    hint(f"Next: curate stats {summary.run}   |   curate explain {summary.run} URL   |   curate verify {summary.run}")

@@ -1,0 +1,35 @@
+"""`curate whatif`."""
+
+from itertools import zip_longest
+from typing import Any
+
+from pipelines.cli.console import emit, hint, say, table
+from pipelines.cli.inspect import open_run
+from pipelines.whatif import SHOWN, WhatIf, whatif
+
+
+def show_whatif(run: str, changes: list[str], json: bool) -> None:
+    before, workspace = open_run(run)
+    after, _ = open_run(run, changes)
+    found = whatif(before, after, workspace)
+    if json:
+        emit(found.as_dict())
+        return
+    _print(found)
+    settings = " ".join(f"--set {change}" for change in changes)
+    hint(f"To make it so: curate run {run}/recipe.yaml {settings}")
+
+
+def _print(found: WhatIf) -> None:
+    old = {(r["stage"], r["rule"]): r for r in found.old}
+    rows = []
+    for row in found.new:
+        was: dict[str, Any] = old.get((row["stage"], row["rule"]), {})
+        rows.append((row["stage"], row["rule"], was.get("dropped", "-"), row["dropped"], was.get("kept", "-"), row["kept"]))
+    table(rows, ("stage", "rule", "dropped", "-> dropped", "kept", "-> kept"), right=(2, 3, 4, 5))
+    say(f"\n{len(found.gained):,} gained, {len(found.lost):,} lost")
+    for gained, lost in zip_longest(found.gained[:SHOWN], found.lost[:SHOWN]):
+        if gained:
+            say(f"  + {gained['uid']}  was {gained['reason']}")
+        if lost:
+            say(f"  - {lost['uid']}  now {lost['reason']}")

@@ -97,9 +97,7 @@ OUTCOME_CLASS: dict[Outcome, OutcomeClass] = {
         ],
         OutcomeClass.TRANSIENT,
     ),
-    **dict.fromkeys(
-        [Outcome.OPTED_OUT, Outcome.PRIVATE_ADDRESS, Outcome.BAD_REDIRECT], OutcomeClass.REFUSED
-    ),
+    **dict.fromkeys([Outcome.OPTED_OUT, Outcome.PRIVATE_ADDRESS, Outcome.BAD_REDIRECT], OutcomeClass.REFUSED),
     **dict.fromkeys(
         [
             Outcome.BAD_STATUS,
@@ -117,9 +115,11 @@ OUTCOME_CLASS: dict[Outcome, OutcomeClass] = {
     ),
 }
 
-FAILED_TO_RESIZE_OUTCOMES = frozenset(
-    o for o, c in OUTCOME_CLASS.items() if c is OutcomeClass.CONTENT
-) - {Outcome.BAD_STATUS, Outcome.EMPTY_BODY, Outcome.TOO_LARGE}
+FAILED_TO_RESIZE_OUTCOMES = frozenset(o for o, c in OUTCOME_CLASS.items() if c is OutcomeClass.CONTENT) - {
+    Outcome.BAD_STATUS,
+    Outcome.EMPTY_BODY,
+    Outcome.TOO_LARGE,
+}
 
 
 def img2dataset_status(outcome: Outcome) -> str:

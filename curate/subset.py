@@ -123,9 +123,7 @@ def _ask(
         if len(answer) != len(frame):  # a condition without columns gives one row
             answer = answer.extend_constant(answer[0], len(frame) - len(answer))
     name = f"{stage}.{rule.name}"
-    why = pl.select(
-        pl.when(answer.is_null()).then(pl.lit(f"{name}:null")).otherwise(pl.lit(name))
-    ).to_series()
+    why = pl.select(pl.when(answer.is_null()).then(pl.lit(f"{name}:null")).otherwise(pl.lit(name))).to_series()
     lost = ~answer.fill_null(False)
     verdicts.failed.append(pl.select(pl.when(lost & asked).then(why)).to_series())
     verdicts.drop(stage, rule.name, lost, why)

@@ -16,7 +16,7 @@ os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")
 os.environ.setdefault("WANDB_MODE", "disabled")
 os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
 
-import torch  # noqa: E402
+import torch
 
 _kept: list[Any] = []  # a library's operators go when it is collected
 OPERATORS = (
@@ -33,7 +33,7 @@ def load_torchvision() -> str:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            import torchvision  # noqa: F401
+            import torchvision
     except RuntimeError as error:
         if "torchvision::nms" not in str(error):
             raise

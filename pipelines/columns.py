@@ -30,11 +30,13 @@ def homes(recipe: Recipe) -> dict[str, str]:
 
 def wanted(recipe: Recipe, columns: Iterable[str]) -> dict[str, list[str]]:
     """folder -> its columns among those. Raises RecipeError for a column that nothing measures."""
-    places, found = homes(recipe), {}
+    places = homes(recipe)
+    found: dict[str, list[str]] = {}
     for column in sorted(set(columns)):
         if column not in places:
             raise RecipeError(
-                f"no signal is called {column!r}; there are {', '.join(sorted(places))}", "check the filter that reads it"
+                f"no signal is called {column!r}; there are {', '.join(sorted(places))}",
+                "check the filter that reads it",
             )
         found.setdefault(places[column], []).append(column)
     return found

@@ -38,7 +38,9 @@ def _torch() -> Check:
 
 def _webdataset() -> Check:
     version = importlib.metadata.version("webdataset")
-    return Check("webdataset", version == "0.2.86", version, "pip install webdataset==0.2.86 (open_clip's trainer needs it)")
+    return Check(
+        "webdataset", version == "0.2.86", version, "pip install webdataset==0.2.86 (open_clip's trainer needs it)"
+    )
 
 
 def _ray() -> Check:

@@ -138,5 +138,3 @@ def facts(recipe: Recipe, workspace: Workspace) -> dict[str, str]:
         "machine": f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}",
         REPRODUCE: f"curate run {workspace.folder.url(RECIPE)}",
     }
-
-

@@ -130,5 +130,3 @@ def _place(workspace: Workspace, image_uid: str) -> str:
             if uid == image_uid:
                 return f"{DATASET}/{shard}.tar as {key}"
     return "not written yet; curate run RECIPE"
-
-

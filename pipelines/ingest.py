@@ -117,4 +117,3 @@ def _plain(value: Any) -> bytes | None:
     if isinstance(value, dict):
         value = value.get("bytes")
     return value if isinstance(value, bytes) and value else None
-

@@ -51,7 +51,8 @@ def list_input(recipe: Recipe, workspace: Workspace, advance: Callable[[int], No
         advance(rows.num_rows)
     if not manifest.entries:
         raise InputError(
-            f"the input is empty: no row in {_named(recipe)}", "check `input` in the recipe; curate check shows its rows"
+            f"the input is empty: no row in {_named(recipe)}",
+            "check `input` in the recipe; curate check shows its rows",
         )
     for shard in sorted(set(before) - set(manifest.entries)):
         workspace.folder.remove(f"{INPUT}/{shard}.parquet")

@@ -110,5 +110,3 @@ def batches(pool: Pool, table: pa.Table, skip: set[int], with_images: bool) -> I
 
 def _take(stored: Iterator[bytes | None], count: int) -> list[bytes | None]:
     return [next(stored) for _ in range(count)]
-
-

@@ -68,8 +68,6 @@ class OpenClip(Section):
     batch: int = Field(64, ge=1, le=4096)
 
 
-
-
 class Download(Section):
     """img2dataset's names and meanings where it has them."""
 

@@ -30,9 +30,7 @@ class Source:
         except IsADirectoryError as error:
             raise InputError(f"{path}: this is a folder, not a recipe", f"did you mean {path}/recipe.yaml?") from error
         except OSError as error:
-            raise InputError(
-                f"{path}: there is no such recipe", "curate init DIR writes one to start from"
-            ) from error
+            raise InputError(f"{path}: there is no such recipe", "curate init DIR writes one to start from") from error
         if len(raw) > MAX_BYTES:
             raise RecipeError(f"{path}: {len(raw):,} bytes are too many for a recipe")
         return cls.parse(raw, str(path), path.resolve().parent)
@@ -112,9 +110,7 @@ class Source:
         return f"{self.name}:{line}:{column}: {message}"
 
 
-def _walk(
-    node: yaml.Node, at: Location, marks: dict[Location, tuple[int, int]], count: list[int], name: str
-) -> None:
+def _walk(node: yaml.Node, at: Location, marks: dict[Location, tuple[int, int]], count: list[int], name: str) -> None:
     count[0] += 1
     if len(at) > MAX_DEPTH or count[0] > MAX_NODES:  # aliases of aliases count each time they are used
         raise RecipeError(f"{name}:{node.start_mark.line + 1}:1: nested too deeply or too large for a recipe")

@@ -70,6 +70,4 @@ def hash_groups(hashes: pl.Series, pairs: pl.DataFrame) -> pl.DataFrame:
     _, labels = connected_components(graph, directed=False)
     smallest = np.full(labels.max() + 1 if len(labels) else 0, np.iinfo(np.uint64).max, np.uint64)
     np.minimum.at(smallest, labels, nodes)
-    return pl.DataFrame(
-        {c.PHASH: nodes, "group": smallest[labels]}, schema={c.PHASH: pl.UInt64, "group": pl.UInt64}
-    )
+    return pl.DataFrame({c.PHASH: nodes, "group": smallest[labels]}, schema={c.PHASH: pl.UInt64, "group": pl.UInt64})

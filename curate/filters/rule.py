@@ -87,4 +87,6 @@ def parse_sql(sql: str) -> pl.Expr:
     try:
         return pl.sql_expr(sql)
     except pl.exceptions.PolarsError as error:
-        raise RecipeError(f"not an SQL condition: {sql!r} ({error})", "such as: words > 3 and brightness > 0.1") from error
+        raise RecipeError(
+            f"not an SQL condition: {sql!r} ({error})", "such as: words > 3 and brightness > 0.1"
+        ) from error

@@ -41,24 +41,11 @@ def _sweep(start: float, end: float, steps: int = 36) -> list[float]:
     return [start + (end - start) * i / steps for i in range(steps + 1)]
 
 
-def _flower() -> Outline:
-    petals = [_ellipse(0.6 * sin(2 * pi * i / 6), 0.6 * cos(2 * pi * i / 6), 0.38, 0.38, 28) for i in range(6)]
-    return [*((True, petal) for petal in petals), (True, _ellipse(0, 0, 0.5, 0.5)), (False, _ellipse(0, 0, 0.24, 0.24))]
-
-
 def _fish() -> Outline:
     body = _ellipse(-0.18, 0, 0.8, 0.55)
     tail = [(0.42, 0.0), (1.0, -0.62), (0.86, 0.0), (1.0, 0.62)]
     eye = _ellipse(-0.62, -0.14, 0.1, 0.1, 16)
     return [(True, body), (True, tail), (False, eye)]
-
-
-def _house() -> Outline:
-    walls = [(-0.72, -0.1), (0.72, -0.1), (0.72, 0.95), (-0.72, 0.95)]
-    roof = [(-1.0, -0.08), (0.0, -0.98), (1.0, -0.08)]
-    chimney = [(0.42, -0.9), (0.68, -0.9), (0.68, -0.3), (0.42, -0.3)]
-    door = [(-0.2, 0.35), (0.2, 0.35), (0.2, 0.96), (-0.2, 0.96)]
-    return [(True, walls), (True, roof), (True, chimney), (False, door)]
 
 
 def _tree() -> Outline:
@@ -92,8 +79,6 @@ OUTLINES: dict[str, Callable[[], Outline]] = {
     "arrow": lambda: [
         (True, [(-1, -0.3), (0.1, -0.3), (0.1, -0.8), (1, 0), (0.1, 0.8), (0.1, 0.3), (-1, 0.3)])
     ],
-    "house": _house,
     "tree": _tree,
     "fish": _fish,
-    "flower": _flower,
 }

@@ -32,9 +32,7 @@ class ImageStats:
             for image, grey in zip(batch.images, batch.grey, strict=True)
         ]
         columns = zip(*rows, strict=True) if rows else [()] * 5
-        arrays = [
-            pa.array(column, field.type) for column, field in zip(columns, c.IMAGE_STATS, strict=True)
-        ]
+        arrays = [pa.array(column, field.type) for column, field in zip(columns, c.IMAGE_STATS, strict=True)]
         return pa.table(arrays, schema=c.IMAGE_STATS)
 
 

@@ -100,7 +100,9 @@ def stats(run: RunPath, json: Json = False) -> None:
 
 @app.command(epilog="curate explain runs/v1 https://example.org/cat.jpg   |   curate explain runs/v1 3f2a9c01")
 def explain(
-    run: RunPath, key: Annotated[str, typer.Argument(help="a url, a uid (or its beginning), or a pool key")], json: Json = False
+    run: RunPath,
+    key: Annotated[str, typer.Argument(help="a url, a uid (or its beginning), or a pool key")],
+    json: Json = False,
 ) -> None:
     """The life of one pair: what came, what was measured, which rule decided, where it lies."""
     from pipelines.cli.inspect import show_life

@@ -47,10 +47,7 @@ def table(rows: Sequence[Sequence[Any]], header: Sequence[str], right: Sequence[
 
 def funnel(rows: Sequence[dict[str, Any]]) -> None:
     table(
-        [
-            (r["stage"], r["rule"], r["in"], r["added"], r["dropped"], r["kept"], r["images"])
-            for r in rows
-        ],
+        [(r["stage"], r["rule"], r["in"], r["added"], r["dropped"], r["kept"], r["images"]) for r in rows],
         ("stage", "rule", "in", "added", "dropped", "kept", "images"),
         right=(2, 3, 4, 5, 6),
     )

@@ -25,7 +25,9 @@ def _print(found: WhatIf) -> None:
     rows = []
     for row in found.new:
         was: dict[str, Any] = old.get((row["stage"], row["rule"]), {})
-        rows.append((row["stage"], row["rule"], was.get("dropped", "-"), row["dropped"], was.get("kept", "-"), row["kept"]))
+        rows.append(
+            (row["stage"], row["rule"], was.get("dropped", "-"), row["dropped"], was.get("kept", "-"), row["kept"])
+        )
     table(rows, ("stage", "rule", "dropped", "-> dropped", "kept", "-> kept"), right=(2, 3, 4, 5))
     say(f"\n{len(found.gained):,} gained, {len(found.lost):,} lost")
     for gained, lost in zip_longest(found.gained[:SHOWN], found.lost[:SHOWN]):

@@ -130,7 +130,11 @@ class Fetcher:
             auto_decompress=False,
             trust_env=False,
             cookie_jar=aiohttp.DummyCookieJar(),
-            headers={"User-Agent": self.policy.user_agent, "Accept": "image/*,*/*;q=0.5", "Accept-Encoding": "identity"},
+            headers={
+                "User-Agent": self.policy.user_agent,
+                "Accept": "image/*,*/*;q=0.5",
+                "Accept-Encoding": "identity",
+            },
             timeout=aiohttp.ClientTimeout(total=None),
         )
         return self
@@ -281,15 +285,16 @@ class Fetcher:
         places: dict[str, list[int]] = {}
         for i, url in enumerate(urls):
             places.setdefault(url, []).append(i)
-        waiting, running = iter(places), set()
+        waiting = iter(places)
+        running: set[asyncio.Task[tuple[str, Fetched]]] = set()
 
         async def one(url: str) -> tuple[str, Fetched]:
             return url, await self.fetch(url)
 
         try:
             while True:
-                while len(running) < self.policy.concurrency and (url := next(waiting, None)) is not None:
-                    running.add(asyncio.create_task(one(url)))
+                while len(running) < self.policy.concurrency and (more := next(waiting, None)) is not None:
+                    running.add(asyncio.create_task(one(more)))
                 if not running:
                     return
                 done, running = await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
@@ -380,5 +385,3 @@ def _decoded(found: Fetched, body: bytes, encoding: str, limit: int) -> Fetched:
     except zlib.error:
         return replace(found, outcome=Outcome.DAMAGED_IMAGE, message=f"not {encoding}")
     return replace(found, outcome=Outcome.TOO_LARGE, message=f"more than {MAX_MEMBERS} {encoding} members")
-
-

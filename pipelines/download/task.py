@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 from curate import schema as c
 from curate.errors import MachineError
 from curate.files import Folder, sha256
-from curate.images import Failed, StorePolicy, Stored, store
+from curate.images import Failed, Stored, StorePolicy, store
 from curate.schema import Outcome
 from curate.uid import fingerprint
 from pipelines import ingest
@@ -57,7 +57,9 @@ class DownloadTask:
 
     async def _gather(self, urls: dict[int, str]) -> dict[int, tuple[Fetched, Stored | Failed | None, str]]:
         """Fetch all, decoding each body in a thread as it comes, so that bodies do not pile up."""
-        numbers, got, pending = list(urls), {}, set()
+        numbers = list(urls)
+        got: dict[int, tuple[Fetched, Stored | Failed | None, str]] = {}
+        pending: set[asyncio.Future[Any]] = set()
         loop = asyncio.get_running_loop()
         with ThreadPoolExecutor(2) as threads, ThreadPoolExecutor(32) as lookups:
             loop.set_default_executor(lookups)  # DNS; asyncio's own is a handful of threads

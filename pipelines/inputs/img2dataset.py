@@ -56,7 +56,8 @@ def sources(given: Input) -> list[str]:
     found = [path for path in places.expand(given.img2dataset, "folder") if path.endswith(".parquet")]
     if not found:
         raise InputError(
-            f"{given.img2dataset}: no Parquet of img2dataset's is there", "it writes them with --output_format webdataset"
+            f"{given.img2dataset}: no Parquet of img2dataset's is there",
+            "it writes them with --output_format webdataset",
         )
     return found
 
@@ -73,9 +74,7 @@ def read(given: Input) -> Iterator[dict[str, Any]]:
     for path in sources(given):
         tar, source = _tar(path), places.base_name(path)
         with places.open_bytes(tar) as stream:
-            members = {
-                key: next((found[e] for e in IMAGES if e in found), None) for key, found in samples(stream, tar)
-            }
+            members = {key: next((found[e] for e in IMAGES if e in found), None) for key, found in samples(stream, tar)}
         try:
             table = pq.read_table(path)
         except (pa.ArrowException, OSError) as error:

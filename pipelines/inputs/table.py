@@ -51,9 +51,10 @@ def read(given: Input) -> Iterator[dict[str, Any]]:
 
 def _rows(path: str, file: pq.ParquetFile, columns: list[str], given: Input) -> Iterator[dict[str, Any]]:
     source, number = places.base_name(path), 0
-    batches = file.iter_batches(1000, columns=columns) if columns else _empty(file.metadata.num_rows)
+    empty = ([{}] for _ in range(file.metadata.num_rows))
+    batches = (b.to_pylist() for b in file.iter_batches(1000, columns=columns)) if columns else empty
     for batch in batches:
-        for record in batch.to_pylist() if columns else batch:
+        for record in batch:
             captions = record.get(given.caption_column)
             label = record.get(given.label_column)
             for caption in captions if isinstance(captions, list) and captions else [captions]:
@@ -70,8 +71,3 @@ def _rows(path: str, file: pq.ParquetFile, columns: list[str], given: Input) -> 
                     },
                 )
             number += 1
-
-
-def _empty(rows: int) -> Iterator[list[dict[str, Any]]]:
-    for _ in range(rows):
-        yield [{}]

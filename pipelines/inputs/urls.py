@@ -132,7 +132,9 @@ def _json(stream: IO[bytes], given: Input, path: str) -> Records:
     try:
         data = json.load(stream)
     except (ValueError, RecursionError) as error:
-        raise InputError(f"{path}: not JSON ({error})", "a list of objects, or one object per line as .jsonl") from error
+        raise InputError(
+            f"{path}: not JSON ({error})", "a list of objects, or one object per line as .jsonl"
+        ) from error
     if not isinstance(data, list):
         raise InputError(f"{path}: not a list of objects", '[{"url": ..., "caption": ...}, ...]')
     for number, record in enumerate(data):

@@ -35,7 +35,9 @@ def fingerprint(given: Input) -> tuple[object, ...]:
 
 def samples(stream: Any, path: str) -> Iterator[tuple[str, dict[str, Member]]]:
     """key -> extension -> member. Raises InputError for a sample whose members do not lie together."""
-    key, members, seen = None, {}, set()
+    key: str | None = None
+    members: dict[str, Member] = {}
+    seen: set[str] = set()
     for member in index(stream, path):
         this, extension = split_key(member.name)
         if this != key:

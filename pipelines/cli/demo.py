@@ -1,0 +1,58 @@
+"""`curate demo`."""
+
+import time
+from pathlib import Path
+
+from pipelines.cli.console import StageProgress, emit, hint, say, table
+from pipelines.cli.run import print_summary
+from pipelines.decide import read as read_columns
+from pipelines.demo import judge, outcome_confusion, planted_site
+from pipelines.recipe import load
+from pipelines.run import Runner
+from pipelines.workspace import Workspace
+
+
+def run_demo(folder: str, seed: int, pairs: int, engine: str, json: bool) -> None:
+    began = time.monotonic()
+    root = Path(folder)
+    hint(f"planting {pairs:,} URLs and their pictures in {root / 'web'} (seed {seed})")
+    with planted_site(root, seed, pairs, engine) as (web, path):
+        recipe = load(path)
+        summary = Runner(recipe, StageProgress()).run()
+    workspace = Workspace.at(recipe.run_dir)
+    judgements = judge(recipe, workspace, web)
+    wrong = outcome_confusion(workspace, web, read_columns(recipe, workspace, ["outcome"]))
+    if json:
+        emit(
+            {
+                **summary.__dict__,
+                "seed": seed,
+                "truth": [j.__dict__ for j in judgements],
+                "wrong_outcomes": wrong,
+                "seconds": round(time.monotonic() - began, 1),
+            }
+        )
+        return
+    print_summary(summary)
+    say("\nAgainst the planted truth:")
+    table(
+        [(j.part, j.unit, f"{j.precision:.3f}", f"{j.recall:.3f}", j.found, j.planted) for j in judgements],
+        ("part", "of", "precision", "recall", "found", "planted"),
+        right=(2, 3, 4, 5),
+    )
+    for row in wrong:
+        say(f"  {row['rows']} rows planted as {row['planted']} came out as {row['found']}")
+    run = Path(recipe.run_dir)
+    shown = run.relative_to(Path.cwd()) if run.is_relative_to(Path.cwd()) else run
+    say(f"\n{time.monotonic() - began:.0f} s. Three things to try next:")
+    say(f"  curate explain {shown} {_dropped(workspace)}")
+    say(f"  curate whatif {shown} --set filters.phash_dedup.max_distance=8")
+    say(f"  curate stats {shown}")
+
+
+def _dropped(workspace: Workspace) -> str:
+    """The uid of a pair that was dropped as a duplicate, or of any dropped one."""
+    subset = workspace.folder.read_table("subset.parquet", ["uid", "reason"])
+    reasons = list(zip(subset.column(0).to_pylist(), subset.column(1).to_pylist(), strict=True))
+    duplicate = next((uid for uid, reason in reasons if (reason or "").startswith("phash_dedup")), None)
+    return duplicate or next((uid for uid, reason in reasons if reason), reasons[0][0])

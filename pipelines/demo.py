@@ -1,0 +1,112 @@
+"""The demo: a planted web on loopback is curated by an ordinary recipe, and the answer is held against the truth."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from curate import schema as c
+from curate.filters.phash_dedup import PHashDedup, hash_groups
+from curate.planted import PlantedServer, PlantedWeb, plant
+from curate.planted.truth import pair_scores, precision_recall
+from pipelines.decide import read as read_columns
+from pipelines.decide import tables
+from pipelines.recipe import Recipe
+from pipelines.workspace import SUBSET, Workspace
+
+RECIPE = """\
+# The recipe of `curate demo`. The web that it curates lives only while the demo runs.
+version: 1
+name: planted
+seed: {seed}
+run_dir: run
+
+input: {{urls: web/urls.parquet, url_column: url, caption_column: caption}}
+
+download:
+  timeout: 2
+  retries: 1
+  concurrency: 128
+  per_host: 16
+  resolve: {{"*.planted.example": "{address}"}}      # all hosts of the planted web are this server
+  allow_private_hosts: ["{address}"]
+
+filters:
+  - align_image: {{min_short_side: 200, max_aspect_ratio: 3, max_captions_per_image: 1000}}
+  - align_text: {{words: [3, 20], max_images_per_caption: 10}}
+  - phash_dedup: {{max_distance: 4, keep: largest}}
+
+dataset: {{samples_per_shard: 500}}
+engine: {{kind: {engine}}}
+"""
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """How well one part of the run found what was planted. `unit` says what is counted."""
+
+    part: str
+    unit: str
+    precision: float
+    recall: float
+    found: int
+    planted: int
+
+
+@contextmanager
+def planted_site(folder: Path, seed: int, pairs: int, engine: str) -> Iterator[tuple[PlantedWeb, Path]]:
+    """The planted web, served, and the recipe that curates it."""
+    web = plant(folder / "web", seed=seed, pairs=pairs)
+    with PlantedServer(folder / "web") as server:
+        recipe = folder / "recipe.yaml"
+        recipe.write_text(RECIPE.format(seed=seed, address=server.address, engine=engine))
+        yield web, recipe
+
+
+def judge(recipe: Recipe, workspace: Workspace, web: PlantedWeb) -> list[Judgement]:
+    """Precision and recall of each part against the planted truth."""
+    truth = pl.read_parquet(web.truth)
+    subset = pl.from_arrow(workspace.folder.read_table(SUBSET))
+    assert isinstance(subset, pl.DataFrame)
+    frame = read_columns(recipe, workspace, [c.OUTCOME, c.PHASH])
+    if subset[c.UID].to_list() != truth[c.UID].to_list():
+        raise AssertionError("the pool's rows are not the planted rows")
+    came, should = frame[c.OUTCOME] == c.Outcome.OK, truth["answer"] == c.Outcome.OK
+    found = [_judgement("download", "URLs that fail", ~came, ~should)]
+    measured = came & (subset[c.REASON] != "input.repeated").fill_null(True)
+    for stage, column in (("align_image", "should_drop_image"), ("align_text", "should_drop_text")):
+        failed = subset[c.FAILED].list.eval(pl.element().str.starts_with(f"{stage}.")).list.any()
+        found.append(_judgement(stage, "pairs", failed.filter(measured), truth[column].filter(measured)))
+    found.append(_duplicates(recipe, workspace, frame.filter(measured), truth.filter(measured)))
+    return found
+
+
+def _judgement(part: str, unit: str, predicted: pl.Series, actual: pl.Series) -> Judgement:
+    precision, recall = precision_recall(predicted, actual)
+    return Judgement(part, unit, precision, recall, int(predicted.sum()), int(actual.sum()))
+
+
+def _duplicates(recipe: Recipe, workspace: Workspace, frame: pl.DataFrame, truth: pl.DataFrame) -> Judgement:
+    """Pairs of samples that the rule would put into one group, against the planted groups."""
+    item = next(item for item in recipe.filters if isinstance(item, PHashDedup))
+    pairs = tables(recipe, workspace)["hash_pairs"]["pairs"].filter(pl.col(c.DISTANCE) <= item.max_distance)
+    grouped = frame.select(c.UID, c.PHASH).join(hash_groups(frame[c.PHASH], pairs), on=c.PHASH)
+    both = grouped.join(grouped, on="group", suffix="_b").filter(pl.col(c.UID) < pl.col(f"{c.UID}_b"))
+    predicted = set(zip(both[c.UID].to_list(), both[f"{c.UID}_b"].to_list(), strict=True))
+    planted = dict(zip(truth[c.UID].to_list(), truth["group"].to_list(), strict=True))
+    precision, recall = pair_scores(planted, predicted)
+    sizes = truth["group"].drop_nulls().value_counts()["count"]
+    return Judgement(
+        item.stage, "pairs of duplicates", precision, recall, len(predicted), int((sizes * (sizes - 1) / 2).sum())
+    )
+
+
+def outcome_confusion(workspace: Workspace, web: PlantedWeb, frame: pl.DataFrame) -> list[dict[str, Any]]:
+    """Rows whose outcome is another than the planted one, counted by (planted, found)."""
+    truth = pl.read_parquet(web.truth)
+    both = pl.DataFrame({"planted": truth["answer"], "found": frame[c.OUTCOME]})
+    wrong = both.filter(pl.col("planted") != pl.col("found"))
+    return wrong.group_by("planted", "found").len("rows").sort("planted", "found").to_dicts()

@@ -27,7 +27,7 @@ class TarBuilder:
 
     def __init__(self) -> None:
         self._buffer = io.BytesIO()
-        self._tar = tarfile.open(fileobj=self._buffer, mode="w:", format=tarfile.USTAR_FORMAT)
+        self._tar = tarfile.TarFile(fileobj=self._buffer, mode="w", format=tarfile.USTAR_FORMAT)
 
     def add(self, name: str, data: bytes) -> Member:
         info = tarfile.TarInfo(name)
@@ -48,7 +48,7 @@ def index(stream: IO[bytes], place: str) -> Iterator[Member]:
     length = stream.seek(0, io.SEEK_END)
     stream.seek(0)
     try:
-        tar: Any = tarfile.open(fileobj=stream, mode="r:")
+        tar: Any = tarfile.TarFile(fileobj=stream, mode="r")
     except tarfile.TarError as error:
         raise _damaged(place, 0, str(error)) from error
     while True:

@@ -31,7 +31,7 @@ def answer(recipe: Recipe, workspace: Workspace, frame: pl.DataFrame | None = No
 def read(recipe: Recipe, workspace: Workspace, more: Iterable[str] = ()) -> pl.DataFrame:
     """The columns that the filters read, and `more`."""
     folders = wanted(recipe, {*NEEDS, *read_by_filters(recipe), *more})
-    return Columns(workspace.folder).frame({name: columns for name, columns in folders.items()})
+    return Columns(workspace.folder).frame(dict(folders.items()))
 
 
 def tables(recipe: Recipe, workspace: Workspace) -> dict[str, Tables]:

@@ -3,6 +3,7 @@
 import importlib.metadata
 import os
 import platform
+import sys
 from collections.abc import Callable
 from functools import lru_cache
 
@@ -135,6 +136,6 @@ def facts(recipe: Recipe, workspace: Workspace) -> dict[str, str]:
         "recipe": sha256(recipe.resolved().encode())[:16],
         "curate": __version__,
         "packages": ", ".join(versions),
-        "machine": f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}",
+        "machine": f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores, Python {sys.version.split()[0]}",
         REPRODUCE: f"curate run {workspace.folder.url(RECIPE)}",
     }

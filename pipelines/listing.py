@@ -36,9 +36,9 @@ def list_input(recipe: Recipe, workspace: Workspace, advance: Callable[[int], No
     reader = READERS[recipe.input.kind]
     manifest = workspace.manifest(INPUT)
     mark = fingerprint(VERSION, recipe.input.kind, recipe.samples_per_shard, reader.fingerprint(recipe.input))
-    if manifest.entries and all(e.fingerprint == mark for e in manifest.entries.values()):
-        if all(manifest.damage(shard) is None for shard in manifest.entries):
-            return manifest.rows()
+    same = manifest.entries and all(entry.fingerprint == mark for entry in manifest.entries.values())
+    if same and all(manifest.damage(shard) is None for shard in manifest.entries):
+        return manifest.rows()
     workspace.folder.sweep(INPUT)
     before, manifest.entries = manifest.entries, {}
     for number, rows in enumerate(shards(reader.read(recipe.input), recipe.samples_per_shard)):

@@ -32,7 +32,7 @@ class MaterializeTask:
         table, scores = unit.spec
         frame = pl.from_arrow(table)
         assert isinstance(frame, pl.DataFrame)
-        tar, parquet, samples = build_shard(frame.slice(rows.start, len(rows)), scores, Pool(self.folder))
+        tar, parquet, _ = build_shard(frame.slice(rows.start, len(rows)), scores, Pool(self.folder))
         files = {f"{unit.shard}.tar": tar, f"{unit.shard}.parquet": parquet}
         return [Part(UNDER, unit.rows, {"written": unit.rows}, files)]
 
@@ -59,7 +59,7 @@ def units(recipe: Recipe, workspace: Workspace) -> Iterator[Unit]:
 
 
 def _kept(recipe: Recipe, workspace: Workspace) -> pl.DataFrame:
-    """The kept rows with all that the dataset shows of them; a shard at a time, so captions of dropped rows never meet."""
+    """The kept rows with all that the dataset shows of them, read a shard at a time."""
     folders = wanted(recipe, {*POOL_COLUMNS, *scores_of(recipe)})
     subset = pl.from_arrow(workspace.folder.read_table(SUBSET, [c.KEEP, c.COPIES]))
     assert isinstance(subset, pl.DataFrame)

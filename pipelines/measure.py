@@ -22,12 +22,12 @@ from model_training.models.open_clip import OpenClipEncoder, OpenClipSpec
 from pipelines.engine.unit import Part, Unit
 
 BATCH = 64  # rows that are decoded at once
-PLAIN: tuple[type[Signal], ...] = (ImageStats, TextStats, PHash)
+PLAIN: tuple[Signal, ...] = (ImageStats(), TextStats(), PHash())
 
 
 def plain_signal(family: str) -> Signal | None:
     """The signal of a family that needs no model."""
-    return next((signal() for signal in PLAIN if signal.family == family), None)
+    return next((signal for signal in PLAIN if signal.family == family), None)
 
 
 def signal_fingerprint(

@@ -69,7 +69,7 @@ def hamming_pairs(
     for start in range(0, len(codes), CHUNK):
         # range_search is strict: distance < radius + 1.
         limits, _, found = index.range_search(codes[start : start + CHUNK], radius + 1)
-        rows = np.repeat(np.arange(start, start + len(limits) - 1), np.diff(limits.astype(np.int64)))
+        rows = np.repeat(np.arange(start, start + len(limits) - 1), np.diff(limits).astype(np.int64))
         once = rows < found
         left.append(rows[once])
         right.append(found[once])

@@ -82,9 +82,7 @@ COPIES_PER_ORIGINAL = (1, 1, 2, 1, 1, 4, 1, 2, 1, 3)  # taken in turn
 def kind_counts(pairs: int) -> dict[Kind, int]:
     """Rows of each kind; they add up to `pairs`."""
     if pairs < LEAST_PAIRS:
-        raise CurateError(
-            f"{pairs} pairs are too few to plant every kind", f"ask for {LEAST_PAIRS} pairs or more"
-        )
+        raise CurateError(f"{pairs} pairs are too few to plant every kind", f"ask for {LEAST_PAIRS} pairs or more")
     counts = {kind: max(1, round(share * pairs)) for kind, share in SHARES.items()}
     counts[Kind.SHARED] = max(IMAGES_PER_CAPTION + 2, counts[Kind.SHARED])
     counts[Kind.TEN] = IMAGES_PER_CAPTION * (1 if pairs < 2000 else 2)

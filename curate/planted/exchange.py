@@ -66,9 +66,7 @@ class Hangup(Exception):
 class Exchange:
     """One request and its answer."""
 
-    def __init__(
-        self, site: Site, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, head: str
-    ) -> None:
+    def __init__(self, site: Site, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, head: str) -> None:
         first, *lines = head.split("\r\n")
         self.method, self.target, *_ = [*first.split(" "), "", ""]
         fields = {name.strip().lower(): value.strip() for name, _, value in (x.partition(":") for x in lines)}
@@ -95,9 +93,7 @@ class Exchange:
         head = self.head(status, len(body), content_type, headers)
         await self.write(head if self.method == "HEAD" else head + body)
 
-    def head(
-        self, status: int, length: int | None, content_type: str, headers: dict[str, str] | None = None
-    ) -> bytes:
+    def head(self, status: int, length: int | None, content_type: str, headers: dict[str, str] | None = None) -> bytes:
         fields = {"Server": "planted", "Content-Type": content_type}
         if length is not None and status != HTTPStatus.NO_CONTENT:
             fields["Content-Length"] = str(length)

@@ -34,9 +34,7 @@ def render(seed: int, name: str, scene: Scene, size: Size) -> Image.Image:
     return _photograph(image, rng)
 
 
-def _draw(
-    image: Image.Image, thing: Thing, colour: Rgb, place: Place, shadow: bool, rng: random.Random
-) -> None:
+def _draw(image: Image.Image, thing: Thing, colour: Rgb, place: Place, shadow: bool, rng: random.Random) -> None:
     """One thing, with its shadow under it and its second colour over it."""
     side = max(6, round(place.side))
     mask = _mask(thing.shape, side, rng.uniform(-MAX_TURN, MAX_TURN))

@@ -124,9 +124,7 @@ def combinations(seed: int, concept: Concept, split: Split) -> tuple[tuple[str, 
     raise ValueError(split)
 
 
-def sample_scene(
-    seed: int, name: str, split: Split, concept: Concept | None = None, *, lone: bool = False
-) -> Scene:
+def sample_scene(seed: int, name: str, split: Split, concept: Concept | None = None, *, lone: bool = False) -> Scene:
     """The scene called `name`, of a concept drawn by Zipf's law unless given; `lone` is one thing only."""
     rng = random.Random(draw_int(seed, name, "scene"))
     if concept is None:
@@ -161,9 +159,7 @@ def _with_other(scene: Scene, rng: random.Random) -> Scene:
     colours = [c for c in COLOURS if c != scene.main.colour and c not in hidden]
     if scene.background in COLOURED:  # some backdrop must suit both
         colours = [c for c in colours if _backdrops(c, scene.main.colour)]
-    other = Thing(
-        rng.choice(colours), rng.choice([s for s in SHAPES if s != scene.main.shape]), rng.choice(FILLS)
-    )
+    other = Thing(rng.choice(colours), rng.choice([s for s in SHAPES if s != scene.main.shape]), rng.choice(FILLS))
     around = scene.count == 1 and scene.main.shape not in ("crescent", "arrow", "cross", "tree", "fish")
     return replace(scene, other=other, relation=rng.choice(RELATIONS if around else RELATIONS[:-1]))
 

@@ -22,10 +22,7 @@ def _star(points: int = 5, inner: float = 0.42) -> list[Point]:
 
 def _heart() -> list[Point]:
     angles = [2 * pi * i / 56 for i in range(56)]
-    return [
-        (sin(t) ** 3, -(13 * cos(t) - 5 * cos(2 * t) - 2 * cos(3 * t) - cos(4 * t) + 2.5) / 15.5)
-        for t in angles
-    ]
+    return [(sin(t) ** 3, -(13 * cos(t) - 5 * cos(2 * t) - 2 * cos(3 * t) - cos(4 * t) + 2.5) / 15.5) for t in angles]
 
 
 def _crescent() -> list[Point]:
@@ -76,9 +73,7 @@ OUTLINES: dict[str, Callable[[], Outline]] = {
     "heart": lambda: [(True, _heart())],
     "crescent": lambda: [(True, _crescent())],
     "diamond": lambda: [(True, [(0.0, -1.0), (0.62, 0.0), (0.0, 1.0), (-0.62, 0.0)])],
-    "arrow": lambda: [
-        (True, [(-1, -0.3), (0.1, -0.3), (0.1, -0.8), (1, 0), (0.1, 0.8), (0.1, 0.3), (-1, 0.3)])
-    ],
+    "arrow": lambda: [(True, [(-1, -0.3), (0.1, -0.3), (0.1, -0.8), (1, 0), (0.1, 0.8), (0.1, 0.3), (-1, 0.3)])],
     "tree": _tree,
     "fish": _fish,
 }

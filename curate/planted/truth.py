@@ -18,9 +18,7 @@ def precision_recall(predicted: pl.Series, actual: pl.Series) -> tuple[float, fl
     return _ratios(int((said & true).sum()), int(said.sum()), int(true.sum()))
 
 
-def pair_scores(
-    groups: Mapping[str, str | int | None], pairs: Iterable[tuple[str, str]]
-) -> tuple[float, float]:
+def pair_scores(groups: Mapping[str, str | int | None], pairs: Iterable[tuple[str, str]]) -> tuple[float, float]:
     """Precision and recall of the pairs of uids that were called duplicates.
 
     `groups` gives the true group of every uid; a uid without one (or with null) is a duplicate of nothing.

@@ -72,9 +72,7 @@ def planted_web(folder: Path) -> PlantedWeb:
     )
 
 
-def plant(
-    folder: Path, *, seed: int, pairs: int = 3000, evaluation: int = 2000, workers: int = 2
-) -> PlantedWeb:
+def plant(folder: Path, *, seed: int, pairs: int = 3000, evaluation: int = 2000, workers: int = 2) -> PlantedWeb:
     """Writes everything under `folder`; `workers` processes, which change no byte of it."""
     leaked = kind_counts(pairs)[Kind.LEAKED]
     if evaluation < max(CLASSES, leaked):

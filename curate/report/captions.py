@@ -19,7 +19,53 @@ ENOUGH = 5  # captions of the pool before a concept's share means something
 LONGEST = 60  # characters of a word; longer ones are keys and hashes
 
 # Left out of concepts at either end, so that "of the" is none. Word counts leave nothing out.
-FUNCTION_WORDS = ["a", "an", "and", "are", "as", "at", "be", "but", "by", "for", "from", "has", "have", "he", "her", "his", "i", "in", "is", "it", "its", "my", "not", "of", "on", "or", "our", "she", "so", "that", "the", "their", "they", "this", "to", "was", "we", "were", "what", "when", "who", "will", "with", "you", "your"]
+FUNCTION_WORDS = [
+    "a",
+    "an",
+    "and",
+    "are",
+    "as",
+    "at",
+    "be",
+    "but",
+    "by",
+    "for",
+    "from",
+    "has",
+    "have",
+    "he",
+    "her",
+    "his",
+    "i",
+    "in",
+    "is",
+    "it",
+    "its",
+    "my",
+    "not",
+    "of",
+    "on",
+    "or",
+    "our",
+    "she",
+    "so",
+    "that",
+    "the",
+    "their",
+    "they",
+    "this",
+    "to",
+    "was",
+    "we",
+    "were",
+    "what",
+    "when",
+    "who",
+    "will",
+    "with",
+    "you",
+    "your",
+]
 
 
 def caption_statistics(frame: pl.LazyFrame) -> dict:
@@ -41,9 +87,7 @@ def term_counts(texts: pl.LazyFrame) -> pl.LazyFrame:
     found = words(pl.col(c.CAPTION))
     pairs = found.list.eval(pl.element() + " " + pl.element().shift(-1)).list.drop_nulls()
     return (
-        texts.select(
-            pl.col(FROM_WEB), pl.col(c.KEEP), pl.concat_list(found, pairs).list.unique().alias(TERM)
-        )
+        texts.select(pl.col(FROM_WEB), pl.col(c.KEEP), pl.concat_list(found, pairs).list.unique().alias(TERM))
         .explode(TERM)
         .filter(pl.col(TERM).is_not_null() & (pl.col(TERM).str.len_chars() <= LONGEST))
         .group_by(TERM)

@@ -1,6 +1,7 @@
 """Counts: how many were asked for, what became of them, and which rule took how many. Every column sums."""
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 import polars as pl
 
@@ -62,9 +63,7 @@ def outcome_classes(found: Sequence[dict]) -> list[dict]:
         sums[row["class"]] = sums.get(row["class"], 0) + row["count"]
     asked = sum(sums.values())
     order = [*map(str, c.OutcomeClass), UNKNOWN]
-    return [
-        {"class": name, "count": sums[name], "share": share(sums[name], asked)} for name in order if name in sums
-    ]
+    return [{"class": name, "count": sums[name], "share": share(sums[name], asked)} for name in order if name in sums]
 
 
 def funnel_rows(funnel: Sequence[dict]) -> list[dict]:
@@ -101,7 +100,7 @@ def stages(funnel: Sequence[dict]) -> list[dict]:
 def adds_up(funnel: Sequence[dict]) -> bool:
     """in + added = dropped + kept in every row, and every in is the row before's kept."""
     inside = all(row["in"] + row["added"] == row["dropped"] + row["kept"] for row in funnel)
-    return inside and all(row["in"] == before["kept"] for before, row in zip(funnel, funnel[1:], strict=False))
+    return inside and all(row["in"] == before["kept"] for before, row in pairwise(funnel))
 
 
 def rules(frame: pl.LazyFrame, funnel: Sequence[dict]) -> list[dict]:

@@ -38,18 +38,14 @@ class _Scale:
         return value / factor, value * factor
 
 
-def numeric_columns(
-    frame: pl.LazyFrame, columns: Iterable[str], thresholds: Sequence[Threshold]
-) -> dict[str, dict]:
+def numeric_columns(frame: pl.LazyFrame, columns: Iterable[str], thresholds: Sequence[Threshold]) -> dict[str, dict]:
     """A block per column. Two scans, whatever the number of columns or rows."""
     schema = frame.collect_schema()
     names = [name for name in columns if name in schema]
     if not names:
         return {}
     integer = {name: schema[name].is_integer() for name in names}
-    values = frame.filter(MEASURABLE).with_columns(
-        pl.col(name).cast(pl.Float64).fill_nan(None) for name in names
-    )
+    values = frame.filter(MEASURABLE).with_columns(pl.col(name).cast(pl.Float64).fill_nan(None) for name in names)
     blocks = _summaries(values, integer)
     queries, drawn = [], []
     for name, block in blocks.items():
@@ -156,8 +152,8 @@ def _float_edges(low: float, high: float) -> list[float]:
 
 def _log_edges(low: float, high: float, integer: bool) -> list[float]:
     if integer:
-        marks = np.unique(np.round(np.geomspace(max(low, 1.0), high, BINS)))
-        return [*(marks - 0.5).tolist(), float(marks[-1]) + 0.5]
+        marks = np.unique(np.round(np.geomspace(max(low, 1.0), math.ceil(high) + 1.0, BINS)))
+        return (marks - 0.5).tolist()
     return [float(f"{edge:.6g}") for edge in np.geomspace(max(low, high / 1e4), high * 1.0001, BINS + 1)]
 
 
@@ -211,9 +207,7 @@ def _near(values: pl.LazyFrame, name: str, scale: _Scale, thresholds: Sequence[T
     ).head(1)
 
 
-def _thresholds(
-    scale: _Scale, thresholds: Sequence[Threshold], near: pl.DataFrame, integer: bool
-) -> list[dict]:
+def _thresholds(scale: _Scale, thresholds: Sequence[Threshold], near: pl.DataFrame, integer: bool) -> list[dict]:
     return [
         {
             "stage": t.stage,

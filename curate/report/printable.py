@@ -10,13 +10,12 @@ def printable(text: object) -> str:
     Spaces of any width become a plain one.
     """
     return "".join(
-        character if character.isprintable() or character in JOINERS else _spelled(character)
-        for character in str(text)
+        character if character.isprintable() or character in JOINERS else _spelled(character) for character in str(text)
     )
 
 
 def _spelled(character: str) -> str:
     # U+2028 and U+2029 are spaces to `isspace`, but they break lines.
-    if character.isspace() and not character.splitlines() == [""]:
+    if character.isspace() and character.splitlines() != [""]:
         return " "
     return character.encode("unicode_escape").decode("ascii")

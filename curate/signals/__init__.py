@@ -29,10 +29,19 @@ class Batch:
 class Signal(Protocol):
     """One family of columns."""
 
-    family: str
-    version: int  # raise it when the output for the same input changes
-    schema: pa.Schema
-    reads_images: bool
+    @property
+    def family(self) -> str: ...
+
+    @property
+    def version(self) -> int:
+        """To be raised when the output for the same input changes."""
+        ...
+
+    @property
+    def schema(self) -> pa.Schema: ...
+
+    @property
+    def reads_images(self) -> bool: ...
 
     def identity(self) -> tuple[object, ...]:
         """The parameters that bear on the value, a model's sha256 among them."""

@@ -51,7 +51,7 @@ def read(given: Input) -> Iterator[dict[str, Any]]:
 
 def _rows(path: str, file: pq.ParquetFile, columns: list[str], given: Input) -> Iterator[dict[str, Any]]:
     source, number = places.base_name(path), 0
-    empty = ([{}] for _ in range(file.metadata.num_rows))
+    empty: Iterator[list[dict[str, Any]]] = ([{}] for _ in range(file.metadata.num_rows))
     batches = (b.to_pylist() for b in file.iter_batches(1000, columns=columns)) if columns else empty
     for batch in batches:
         for record in batch:

@@ -415,9 +415,7 @@ def test_no_metadata_is_stored(image_format: str, kept_as: str, size: int) -> No
     assert NEEDLE.encode() not in result.data
     again = Image.open(io.BytesIO(result.data))
     again.load()
-    assert not {"exif", "icc_profile", "xmp", "comment", "photoshop", "mp", "dpi", "Comment"} & set(
-        again.info
-    )
+    assert not {"exif", "icc_profile", "xmp", "comment", "photoshop", "mp", "dpi", "Comment"} & set(again.info)
     assert not again.getexif()
 
 
@@ -479,9 +477,7 @@ def test_sizes_and_pixels_agree_with_img2dataset(
     for _ in range(25):
         width, height, target = rng.randint(20, 260), rng.randint(20, 260), rng.choice([32, 64, 100, 127])
         data = encoded(picture(width, height), "PNG")
-        theirs = Resizer(target, mode, only_if_bigger, encode_format="png", encode_quality=1)(
-            io.BytesIO(data)
-        )
+        theirs = Resizer(target, mode, only_if_bigger, encode_format="png", encode_quality=1)(io.BytesIO(data))
         assert theirs[5] is None
         policy = StorePolicy(target, mode, only_if_bigger, encode_format="png", encode_quality=1)
         ours = store(data, policy)

@@ -38,9 +38,7 @@ def downloads(web: PlantedWeb, truth: pl.DataFrame, pages: pl.DataFrame) -> list
     return [(name, stored_hash(Image.open(io.BytesIO(body))), body) for name, body in result]
 
 
-def test_different_pictures_have_different_hashes(
-    web: PlantedWeb, truth: pl.DataFrame, pages: pl.DataFrame
-) -> None:
+def test_different_pictures_have_different_hashes(web: PlantedWeb, truth: pl.DataFrame, pages: pl.DataFrame) -> None:
     files = downloads(web, truth, pages)
     names = np.array([name for name, _, _ in files])
     hashes = np.array([value for _, value, _ in files], np.uint64)
@@ -50,9 +48,7 @@ def test_different_pictures_have_different_hashes(
     assert np.bitwise_count(hashes).max() < 63
 
 
-def test_served_sizes_and_distances_are_the_truth(
-    web: PlantedWeb, truth: pl.DataFrame, pages: pl.DataFrame
-) -> None:
+def test_served_sizes_and_distances_are_the_truth(web: PlantedWeb, truth: pl.DataFrame, pages: pl.DataFrame) -> None:
     bodies = served(web.folder, pages)
     redirected = pl.col("behaviour").str.starts_with("redirect")
     for row in truth.filter((pl.col("answer") == "ok") & ~redirected).iter_rows(named=True):

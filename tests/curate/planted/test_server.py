@@ -179,9 +179,7 @@ def test_corrupt(server: PlantedServer, url_of: dict[Behaviour, str]) -> None:
         opens(body)
 
 
-def test_pixel_bomb(
-    server: PlantedServer, url_of: dict[Behaviour, str], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_pixel_bomb(server: PlantedServer, url_of: dict[Behaviour, str], monkeypatch: pytest.MonkeyPatch) -> None:
     body = fetch(server, url_of[Behaviour.PIXEL_BOMB])[2]
     assert len(body) < 100_000
     monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", None)
@@ -201,9 +199,7 @@ def test_slow_arrives_in_the_end(server: PlantedServer, url_of: dict[Behaviour, 
 
 
 @pytest.mark.parametrize("behaviour", [Behaviour.SILENT, Behaviour.DRIP, Behaviour.DRIP_HEADERS])
-def test_what_never_finishes(
-    server: PlantedServer, url_of: dict[Behaviour, str], behaviour: Behaviour
-) -> None:
+def test_what_never_finishes(server: PlantedServer, url_of: dict[Behaviour, str], behaviour: Behaviour) -> None:
     with socket.create_connection(server.address.split(":")) as client:
         client.sendall(raw_request(url_of[behaviour]))
         client.settimeout(0.1)
@@ -279,9 +275,7 @@ def test_many_clients_at_once(server: PlantedServer, truth: pl.DataFrame) -> Non
 
 
 @pytest.fixture
-def hanging(
-    web: PlantedWeb, url_of: dict[Behaviour, str]
-) -> Iterator[tuple[PlantedServer, list[socket.socket]]]:
+def hanging(web: PlantedWeb, url_of: dict[Behaviour, str]) -> Iterator[tuple[PlantedServer, list[socket.socket]]]:
     server = PlantedServer(web.folder)
     host, port = server.address.split(":")
     clients = []

@@ -121,9 +121,7 @@ def test_shared_captions_stand_at_more_than_ten_images(truth: pl.DataFrame) -> N
     assert len(ten) == 10
     assert ten["caption"].n_unique() == 1
     assert not ten["shared"].any()
-    ordinary = truth.filter(
-        ~pl.col("kind").is_in(["ten", "shared", "boilerplate"]) & (pl.col("answer") == "ok")
-    )
+    ordinary = truth.filter(~pl.col("kind").is_in(["ten", "shared", "boilerplate"]) & (pl.col("answer") == "ok"))
     assert max(counts[caption] for caption in ordinary["caption"]) <= 5
 
 
@@ -152,9 +150,7 @@ def test_repeated_rows_and_rows_of_one_url(truth: pl.DataFrame) -> None:
 
 def test_copies_name_their_original(truth: pl.DataFrame) -> None:
     for row in truth.filter(pl.col("kind") == "copy").iter_rows(named=True):
-        original = truth.filter((pl.col("url") == row["copy_of"]) & (pl.col("duplicate") == "none")).row(
-            0, named=True
-        )
+        original = truth.filter((pl.col("url") == row["copy_of"]) & (pl.col("duplicate") == "none")).row(0, named=True)
         assert original["group"] == row["group"]
         assert original["scene"] == row["scene"]
         assert not row["should_drop_image"]
@@ -162,9 +158,7 @@ def test_copies_name_their_original(truth: pl.DataFrame) -> None:
             assert 0.49 <= row["width"] / original["width"] <= 0.91
 
 
-def test_evaluation_combinations_are_not_in_the_pool_unless_leaked(
-    web: PlantedWeb, truth: pl.DataFrame
-) -> None:
+def test_evaluation_combinations_are_not_in_the_pool_unless_leaked(web: PlantedWeb, truth: pl.DataFrame) -> None:
     def combinations(rows: pl.DataFrame) -> set[tuple[str, ...]]:
         scenes = [json.loads(scene) for scene in rows["scene"]]
         return {(s["main"]["colour"], s["main"]["shape"], s["main"]["fill"], s["background"]) for s in scenes}

@@ -1,0 +1,100 @@
+import numpy as np
+import polars as pl
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from curate import schema as c
+from curate.filters.rule import Filter, Rule
+from curate.filters.where import Where
+from curate.subset import datacomp_uids, decide
+from tests.conftest import samples
+
+
+def rows(subset):
+    return pl.from_arrow(subset.table)
+
+
+def check_funnel(subset, asked):
+    before = asked
+    for row in subset.funnel:
+        assert row.rows_in == before and row.rows_in + row.added == row.dropped + row.kept
+        before = row.kept
+    assert before == rows(subset)[c.KEEP].sum()
+
+
+def test_first_reason_every_reason_and_null():
+    frame = samples(4, score=[0.9, 0.1, None, 0.5], words=[5, 1, 5, 1])
+    subset = decide(frame, [Where(sql="score > 0.3", name="s"), Where(sql="words > 2", name="w")], {})
+    answer = rows(subset)
+    assert answer[c.KEEP].to_list() == [True, False, False, False]
+    assert answer[c.REASON].to_list() == [None, "s.sql", "s.sql:null", "w.sql"]
+    assert answer[c.FAILED].to_list() == [[], ["s.sql", "w.sql"], ["s.sql:null"], ["w.sql"]]
+    check_funnel(subset, 4)
+
+
+def test_failed_downloads_have_their_outcome_as_reason_and_failed_no_rule():
+    frame = samples(3, words=[None, 5, None]).with_columns(pl.Series(c.OUTCOME, ["404", "ok", "timeout"]))
+    subset = decide(frame, [Where(sql="words > 2")], {})
+    assert rows(subset)[c.REASON].to_list() == ["download.404", None, "download.timeout"]
+    assert rows(subset)[c.FAILED].to_list() == [[], [], []]
+    assert [(r.stage, r.rule) for r in subset.funnel][:3] == [
+        ("input", "repeated"), ("download", "404"), ("download", "timeout")]  # fmt: skip
+
+
+@pytest.mark.parametrize(("outcomes", "kept"), [(["ok", "ok"], 0), (["429", "ok"], 1)])
+def test_of_a_uid_asked_for_twice_the_first_that_came_is_kept(outcomes, kept):
+    frame = samples(2).with_columns(pl.lit("f" * 32).alias(c.UID), pl.Series(c.OUTCOME, outcomes))
+    subset = decide(frame, [], {})
+    assert rows(subset)[c.KEEP].to_list() == [i == kept for i in range(2)]
+    assert rows(subset)[c.REASON][1 - kept] == "input.repeated"
+    check_funnel(subset, 2)
+
+
+class Captions(Filter):
+    type = "captions"
+    appends = True
+
+    def rules(self):
+        return [Rule("good", pl.col("score") > 0.5)]
+
+    def reads(self):
+        return {"score"}
+
+
+def test_synthetic_samples_come_in_at_their_slot_and_are_then_treated_alike():
+    frame = samples(5, image_uid=["a", "b", "a", "b", "z"], score=[0.9, 0.2, 0.8, 0.1, 0.9])
+    frame = frame.with_columns(pl.Series(c.ORIGIN, ["web", "web", "synthetic", "synthetic", "synthetic"]))
+    subset = decide(frame, [Where(sql="score > 0.3"), Captions()], {})
+    answer = rows(subset)
+    assert answer[c.KEEP].to_list() == [True, False, True, False, False]  # image b was dropped, z never was
+    added = next(r for r in subset.funnel if r.rule == "appended")
+    assert (added.rows_in, added.added, added.kept) == (1, 1, 2)
+    check_funnel(subset, 2)
+
+
+def test_datacomps_file_is_sorted_and_repeats_copies():
+    frame = samples(3)
+    table = decide(frame, [], {}).table
+    table = table.set_column(6, c.COPIES, [[1, 2, 1]])
+    ids = datacomp_uids(table)
+    assert ids.dtype == np.dtype("u8,u8") and ids.tolist() == [(0, 0), (0, 1), (0, 1), (0, 2)]
+
+
+@settings(max_examples=50, deadline=None)
+@given(
+    st.lists(
+        st.tuples(st.sampled_from("abcdef"), st.sampled_from(["ok", "404", "dns"]), st.none() | st.floats(0, 1)),
+        max_size=30,
+    )
+)
+def test_the_funnel_always_adds_up(drawn):
+    frame = samples(len(drawn), score=pl.Series([d[2] for d in drawn], dtype=pl.Float64))
+    frame = frame.with_columns(
+        pl.Series(c.UID, [d[0] * 32 for d in drawn], dtype=pl.String),
+        pl.Series(c.OUTCOME, [d[1] for d in drawn], dtype=pl.String),
+    )
+    subset = decide(frame, [Where(sql="score > 0.5", name="a"), Where(sql="score < 0.8", name="b")], {})
+    check_funnel(subset, len(drawn))
+    answer = rows(subset)
+    assert (answer[c.KEEP] == answer[c.REASON].is_null()).all()

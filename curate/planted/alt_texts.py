@@ -36,7 +36,7 @@ def alt_texts(seed: int, drafts: list[Draft]) -> list[tuple[str, str]]:
         elif draft.number in ten:
             caption = f"Simple picture of {with_article(' '.join(ten_concept(seed, ten[draft.number])))}"
         else:
-            caption = _fresh(lambda salt, d=draft, s=told: describe_row(seed, d, s, salt), used)  # type: ignore[misc]
+            caption = fresh(lambda salt, d=draft, s=told: describe_row(seed, d, s, salt), used)  # type: ignore[misc]
         if draft.number in hostile:
             caption = junk.hostile(caption, hostile[draft.number])
         elif not draft.wrong and draft.number not in junk_texts:
@@ -60,7 +60,7 @@ def describe_row(seed: int, draft: Draft, scene: Scene, salt: str) -> str:
     return describe(scene, rng)
 
 
-def _fresh(say: Callable[[str], str], used: Counter[str]) -> str:
+def fresh(say: Callable[[str], str], used: Counter[str]) -> str:
     """The first phrasing that is not in use too often."""
     for salt in count():
         text = say(str(salt))

@@ -72,4 +72,8 @@ def test_a_full_disk_names_the_place(tmp_path, monkeypatch):
 
 
 def test_canonical_json_has_one_form():
-    assert canonical_json({"b": 1, "a": "é"}) == canonical_json({"a": "é", "b": 1}) == '{\n "a": "é",\n "b": 1\n}\n'.encode()
+    assert (
+        canonical_json({"b": 1, "a": "é"})
+        == canonical_json({"a": "é", "b": 1})
+        == '{\n "a": "é",\n "b": 1\n}\n'.encode()
+    )

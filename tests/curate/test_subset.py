@@ -85,6 +85,7 @@ def test_datacomps_file_is_sorted_and_repeats_copies():
 @given(
     st.lists(
         st.tuples(st.sampled_from("abcdef"), st.sampled_from(["ok", "404", "dns"]), st.none() | st.floats(0, 1)),
+        min_size=1,
         max_size=30,
     )
 )

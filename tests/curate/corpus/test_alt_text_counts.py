@@ -20,14 +20,22 @@ def counts(shards):
 
 
 def test_images_are_distinct_contents_among_the_downloaded():
-    rows = [("a cat", "1", "ok"), ("a cat", "1", "ok"), ("a cat", "2", "ok"), ("a cat", None, "404"), ("dog", "1", "ok")]
+    rows = [
+        ("a cat", "1", "ok"),
+        ("a cat", "1", "ok"),
+        ("a cat", "2", "ok"),
+        ("a cat", None, "404"),
+        ("dog", "1", "ok"),
+    ]
     _, [found] = counts([frame(rows)])
     assert [r[c.CAPTION_IMAGES] for r in found] == [2, 2, 2, None, 1]
     assert [r[c.IMAGE_CAPTIONS] for r in found] == [2, 2, 1, None, 2]
 
 
 def test_ranks_are_by_count_then_alphabet_over_all_captions_asked_for():
-    tables, [found] = counts([frame([("red Cat", "1", "ok"), ("cat", None, "404"), ("", "2", "ok"), (None, "3", "ok")])])
+    tables, [found] = counts(
+        [frame([("red Cat", "1", "ok"), ("cat", None, "404"), ("", "2", "ok"), (None, "3", "ok")])]
+    )
     assert tables["ngrams"].rows() == [("cat", 2, 1), ("red", 1, 2), ("red cat", 1, 3)]
     assert [r[c.RAREST_NGRAM_RANK] for r in found] == [3, 1, 0, None]
 

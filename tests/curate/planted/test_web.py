@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from collections import Counter
 from pathlib import Path
 
 import polars as pl
@@ -10,6 +11,7 @@ import yaml
 
 from curate.errors import CurateError
 from curate.planted import PlantedWeb, plant
+from curate.planted.alt_texts import MOST_USES, fresh
 from curate.planted.captions import word_range
 from curate.planted.composition import IMAGES_PER_CAPTION, Kind, apportion, kind_counts, shared_sizes
 from curate.planted.scenes import CLASSES
@@ -139,6 +141,10 @@ def test_word_counts_fit_the_kind(truth: pl.DataFrame) -> None:
 def test_repeated_rows_and_rows_of_one_url(truth: pl.DataFrame) -> None:
     assert truth["repeated"].sum() == 2
     assert truth["uid"].n_unique() == 318
+    seen: set[str] = set()
+    for uid, repeated in truth.select("uid", "repeated").iter_rows():
+        assert repeated == (uid in seen)
+        seen.add(uid)
     again = truth.filter(pl.col("kind") == "recaptioned")
     assert len(again) == 2
     for row in again.iter_rows(named=True):
@@ -181,6 +187,18 @@ def test_evaluation_tables(web: PlantedWeb, truth: pl.DataFrame) -> None:
     assert all("{}" in template for template in classes["templates"])
     jpgs = [*objects["jpg"], *pairs["jpg"], *trusted["jpg"]]
     assert len(set(jpgs)) == len(jpgs)
+
+
+def test_the_list_is_shuffled(truth: pl.DataFrame) -> None:
+    runs = (truth["kind"] != truth["kind"].shift()).sum()
+    assert runs > 200  # as planned, every kind would be one run
+
+
+def test_a_phrasing_in_use_too_often_is_left() -> None:
+    used = Counter({"a red fish": MOST_USES, "red fish": MOST_USES - 1})
+    texts = ["a red fish", "red fish", "one red fish"]
+    assert fresh(lambda salt: texts[int(salt)], used) == "red fish"
+    assert fresh(lambda salt: texts[int(salt)], used) == "one red fish"
 
 
 def test_hostile_captions_hold_what_breaks_readers(truth: pl.DataFrame) -> None:

@@ -1,0 +1,185 @@
+"""The report: one HTML file that opens with the network off, without a script, in light and dark, and prints.
+
+Every word that comes from data is escaped by Jinja and spelled out by `printable`; the page's policy lets
+nothing load and nothing run; its pictures are data URIs that were encoded anew.
+"""
+
+import base64
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import polars as pl
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
+
+from curate import schema as c
+from curate.report.charts import HistogramChart, histogram_chart, number, percent, short
+from curate.report.columns import ASPECT_RATIO, MEASURABLE, SHORT_SIDE, prepared
+from curate.report.counts import adds_up
+from curate.report.evidence import REPRODUCE, Evidence, Threshold
+from curate.report.galleries import BUDGET, COLUMNS, Galleries, Gallery, within
+from curate.report.metrics import metric_rows
+from curate.report.printable import printable
+from curate.report.statistics import statistics
+from curate.report.thumbnails import Thumbnail, thumbnail
+from curate.report.wording import CLASS_WORDS, OUTCOME_HINT, column_words
+
+HERE = Path(__file__).parent
+STRIPS, STRIP_MEMBERS = 8, 6  # groups of duplicates with pictures, and pictures of each
+NO_FILTER = ("input", "download")  # stages of the funnel that have their own section
+
+
+@dataclass
+class Panel:
+    """One signal of a stage: its histogram, and per threshold three galleries."""
+
+    column: str
+    chart: HistogramChart | None
+    thresholds: list[dict]
+    galleries: list[list[Gallery]]
+
+
+@dataclass
+class Stage:
+    anchor: str
+    row: dict
+    rules: list[dict]
+    panels: list[Panel]
+    galleries: list[Gallery]
+
+
+def render_page(evidence: Evidence, stats: dict | None = None, *, galleries: int = 24) -> str:
+    """The whole report as HTML. `galleries` is the most pictures of one gallery."""
+    stats = statistics(evidence) if stats is None else stats
+    frame = prepared(evidence.samples)
+    choose = Galleries(frame, stats["rules"], galleries)
+    strips = _strips(frame, stats["duplicates"]["largest"])
+    stages = [_stage(i, row, stats, evidence, choose) for i, row in enumerate(_filters(stats), start=1)]
+    kept = choose.kept()
+    used = sum(len(strip["members"]) for strip in strips) + len(kept.samples)
+    _cut(stages, BUDGET - used)
+    css = (HERE / "page.css").read_text(encoding="utf-8")
+    return _environment(evidence).get_template("page.html.j2").render(
+        css=Markup(css),  # our own file
+        css_hash=base64.b64encode(hashlib.sha256(css.encode()).digest()).decode("ascii"),
+        evidence=evidence,
+        reproduce=evidence.facts.get(REPRODUCE),
+        stats=stats,
+        adds_up=adds_up(stats["funnel"]),
+        anchors={stage.row["stage"]: stage.anchor for stage in stages},
+        stages=stages,
+        strips=strips,
+        kept=kept,
+        sizes=_charts(stats, "sizes", (c.ORIGINAL_WIDTH, c.ORIGINAL_HEIGHT, SHORT_SIDE, ASPECT_RATIO)),
+        signals=_charts(stats, "signals", stats["signals"]),
+        metrics=metric_rows(evidence.metrics),
+        recipe=evidence.recipe_text.rstrip("\n").split("\n"),
+        loading=_loading(evidence, kept),
+    )
+
+
+def _environment(evidence: Evidence) -> Environment:
+    def shown(value: object) -> object:
+        return printable(value) if isinstance(value, str) and not isinstance(value, Markup) else value
+
+    def picture(image_uid: str | None) -> Thumbnail | None:
+        return thumbnail(evidence.read_image(image_uid)) if image_uid else None
+
+    environment = Environment(
+        loader=FileSystemLoader(HERE),
+        autoescape=True,
+        undefined=StrictUndefined,
+        finalize=shown,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters |= {"number": number, "percent": percent, "short": short}
+    environment.globals |= {
+        "picture": picture,
+        "hint": OUTCOME_HINT.get,
+        "class_words": CLASS_WORDS.get,
+        "column_words": column_words,
+    }
+    return environment
+
+
+def _filters(stats: dict) -> list[dict]:
+    """The filter stages, in the funnel's order; one that appears twice is shown once."""
+    return list({row["stage"]: row for row in stats["stages"] if row["stage"] not in NO_FILTER}.values())
+
+
+def _stage(place: int, row: dict, stats: dict, evidence: Evidence, choose: Galleries) -> Stage:
+    rules = [rule for rule in stats["rules"] if rule["stage"] == row["stage"]]
+    mine = [t for t in evidence.thresholds if t.stage == row["stage"]]
+    panels = [
+        _panel(column, [t for t in mine if t.column == column], stats, choose)
+        for column in dict.fromkeys(t.column for t in mine)
+    ]
+    cut_by = {f"{t.stage}.{t.rule}" for t in mine}
+    others = [rule["rule"] for rule in rules if rule["rule"] not in cut_by]
+    return Stage(f"stage-{place}", row, rules, panels, choose.stage(row["stage"], others) if others else [])
+
+
+def _panel(column: str, thresholds: Sequence[Threshold], stats: dict, choose: Galleries) -> Panel:
+    block = stats["sizes"].get(column) or stats["signals"].get(column)
+    if block is None:
+        return Panel(column, None, [], [choose.threshold(t) for t in thresholds])
+    mine = {(t.stage, t.rule, t.bound, t.value) for t in thresholds}
+    cuts = [t for t in block["thresholds"] if (t["stage"], t["rule"], t["bound"], t["value"]) in mine]
+    return Panel(column, histogram_chart(block, cuts), cuts, [choose.threshold(t) for t in thresholds])
+
+
+def _cut(stages: Sequence[Stage], budget: int) -> None:
+    """All galleries of all stages within the page's budget of pictures."""
+    rows = [row for stage in stages for row in [*(r for p in stage.panels for r in p.galleries), stage.galleries]]
+    cut = iter(within([gallery for row in rows for gallery in row], budget))
+    for row in rows:
+        row[:] = [next(cut) for _ in row]
+
+
+def _strips(frame: pl.LazyFrame, groups: Sequence[dict]) -> list[dict]:
+    """The largest groups, each member with what its picture needs."""
+    shown = [{**group, "members": group["members"][:STRIP_MEMBERS]} for group in groups[:STRIPS]]
+    uids = [member["uid"] for group in shown for member in group["members"]]
+    rows = frame.filter(pl.col(c.UID).is_in(uids)).filter(MEASURABLE).select(COLUMNS).collect() if uids else None
+    known = {row[c.UID]: row for row in rows.to_dicts()} if rows is not None else {}
+    for group in shown:
+        group["members"] = [{**known.get(member["uid"], {}), **member} for member in group["members"]]
+    return shown
+
+
+def _charts(stats: dict, part: str, columns: Sequence[str]) -> list[tuple[dict, HistogramChart | None]]:
+    blocks = [stats[part][name] for name in columns if stats[part][name]["count"]]
+    return [(block, histogram_chart(block, block["thresholds"])) for block in blocks]
+
+
+def _loading(evidence: Evidence, kept: Gallery) -> list[tuple[str, list[str]]]:
+    """Three ways in: training, tables, and the life of one pair."""
+    run = evidence.run.strip("'")
+    tars, tables = json.dumps(f"{run}/dataset/*.tar"), json.dumps(f"{run}/dataset/*.parquet")
+    uid = kept.samples[0][c.UID] if kept.samples else "UID"
+    return [
+        (
+            "Train on the pairs",
+            [
+                "import glob",
+                "import webdataset as wds",
+                "",
+                f"shards = sorted(glob.glob({tars}))",
+                'pairs = wds.WebDataset(shards).decode("pil").to_tuple("jpg", "txt")',
+            ],
+        ),
+        (
+            "Look at the table",
+            [
+                "import polars as pl",
+                "",
+                f"rows = pl.read_parquet({tables})",
+                'rows.select("uid", "caption", "width", "height").head()',
+            ],
+        ),
+        ("Ask why one pair was kept or dropped", [f"curate explain {evidence.run} {uid}"]),
+    ]

@@ -1,0 +1,203 @@
+"""The laws of a run: nothing is done twice, everything adds up, and how it was cut or cut short does not matter."""
+
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import yaml
+
+from curate import schema as c
+from curate.files import Folder
+from pipelines.recipe import load
+from pipelines.run import Runner
+from pipelines.verify import verify
+from pipelines.workspace import Workspace
+from tests.pipelines.web import contents, pairs_of, recipe, recipe_for, small_site, stamps
+
+
+@pytest.fixture(scope="module")
+def site():
+    with small_site() as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def whole(site, tmp_path_factory):
+    """An unbroken serial run: its folder and summary."""
+    folder = tmp_path_factory.mktemp("whole")
+    summary = Runner(recipe(folder, site)).run()
+    return folder, summary
+
+
+def test_the_run_is_what_was_planted(whole):
+    folder, summary = whole
+    assert summary.asked == 83 and summary.outcomes == {"404": 10, "bad_url": 1, "connect": 10, "ok": 62}
+    assert summary.kept == 30 and summary.images == 30
+    proof = verify(Workspace.at(str(folder / "run")))
+    assert proof.problems == [] and proof.rows == 83
+
+
+def test_a_second_run_plans_nothing_and_touches_nothing(whole, site):
+    folder, _ = whole
+    before, asked = stamps(folder / "run"), dict(site.requests)
+    summary = Runner(load(folder / "recipe.yaml")).run()
+    assert summary.made == 0 and summary.kept == 30
+    assert stamps(folder / "run") == before and dict(site.requests) == asked
+
+
+def test_the_funnel_is_closed_from_the_rows_asked_for_to_the_subset(whole):
+    folder, summary = whole
+    before = summary.asked
+    for row in summary.funnel:
+        assert row["in"] == before and row["in"] + row["added"] == row["dropped"] + row["kept"]
+        before = row["kept"]
+    assert before == summary.kept
+
+
+@pytest.mark.parametrize("rows", [7, 83])
+def test_how_the_list_is_cut_does_not_matter(whole, site, tmp_path, rows):
+    Runner(recipe(tmp_path, site, samples_per_shard=rows)).run()
+    for name in ("00000.tar", "00003.tar", "00001.parquet", "README.md"):
+        assert (tmp_path / "run/dataset" / name).read_bytes() == (whole[0] / "run/dataset" / name).read_bytes()
+
+
+def test_the_order_of_the_list_changes_no_verdict(whole, site, tmp_path):
+    pairs = pairs_of(site)
+    random.Random(1).shuffle(pairs)
+    Runner(load(recipe_for(tmp_path, site, pairs))).run()
+
+    def verdicts(run: Path):
+        table = Folder(str(run)).read_table("subset.parquet", [c.UID, c.KEEP, c.REASON])
+        return sorted(zip(*(column.to_pylist() for column in table.columns), strict=True), key=str)
+
+    assert verdicts(tmp_path / "run") == verdicts(whole[0] / "run")
+
+
+@pytest.mark.slow
+def test_serial_equals_ray(whole, site, tmp_path):
+    Runner(recipe(tmp_path, site, engine={"kind": "ray", "workers": 2})).run()
+    ours, theirs = contents(tmp_path / "run"), contents(whole[0] / "run")
+    differ = {name for name in ours.keys() | theirs.keys() if ours.get(name) != theirs.get(name)}
+    # The report and the recipe name the engine and the run's own path; all else is the same, byte for byte.
+    assert {n for n in differ if not n.startswith("logs/")} <= {"recipe.yaml", "report.html", "manifest.json"}
+
+
+def test_another_threshold_measures_nothing_and_changes_only_what_follows(site, tmp_path):
+    path = recipe_for(tmp_path, site, pairs_of(site))
+    Runner(load(path)).run()
+    before = stamps(tmp_path / "run")
+    summary = Runner(load(path, ["filters.phash_dedup.max_distance=0"])).run()
+    after = stamps(tmp_path / "run")
+    changed = {name.split("/")[0] for name in after if after[name] != before.get(name)}
+    assert summary.kept > 30
+    assert changed <= {
+        "recipe.yaml",
+        "subset.parquet",
+        "subset.npy",
+        "funnel.json",
+        "dataset",
+        "report.html",
+        "manifest.json",
+    }
+
+
+def test_a_list_that_grew_fetches_only_what_is_new(site, tmp_path):
+    pairs = pairs_of(site)[:40]
+    Runner(load(recipe_for(tmp_path, site, pairs))).run()
+    asked = dict(site.requests)
+    before = stamps(tmp_path / "run/pool")
+    Runner(load(recipe_for(tmp_path, site, [*pairs, (f"{pairs[0][0]}?new", "one more picture of it")]))).run()
+    assert sum(site.requests.values()) - sum(asked.values()) == 1
+    after = stamps(tmp_path / "run/pool")
+    assert all(after[n] == before[n] for n in ("00000.tar", "00001.tar"))
+
+
+def test_a_list_that_shrank_leaves_nothing_behind(site, tmp_path):
+    pairs = pairs_of(site)
+    Runner(load(recipe_for(tmp_path, site, pairs))).run()
+    Runner(load(recipe_for(tmp_path, site, pairs[:15]))).run()
+    proof = verify(Workspace.at(str(tmp_path / "run")))
+    assert proof.problems == [] and proof.rows == 15
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["pool/00001.tar", "pool/00001.parquet", "signals/phash/00002.parquet", "corpus/alt_text_counts/captions.parquet",
+     "subset.parquet", "dataset/00001.tar", "dataset/README.md", "input/00000.parquet"],
+)  # fmt: skip
+def test_a_damaged_file_is_found_and_made_anew(whole, site, tmp_path, name):
+    path = recipe_for(tmp_path, site, pairs_of(site))
+    Runner(load(path)).run()
+    expected = contents(tmp_path / "run/dataset")
+    file = tmp_path / "run" / name
+    data = bytearray(file.read_bytes())
+    data[len(data) // 2] ^= 1
+    file.write_bytes(bytes(data))
+    assert any(name.split("/")[-1] in p for p in verify(Workspace.at(str(tmp_path / "run"))).problems)
+    Runner(load(path)).run()
+    assert verify(Workspace.at(str(tmp_path / "run"))).problems == []
+    assert contents(tmp_path / "run/dataset") == expected
+
+
+RUN = "import sys; from pipelines.cli import main; main(['run', sys.argv[1]])"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("engine", ["serial", "ray"])
+def test_a_driver_killed_at_any_instant_goes_on_to_the_same_bytes(whole, site, tmp_path, engine):
+    path = recipe_for(tmp_path, site, pairs_of(site), engine={"kind": engine})
+    draw = random.Random(5)
+    for _ in range(6 if engine == "serial" else 3):
+        process = subprocess.Popen([sys.executable, "-c", RUN, str(path)], stderr=subprocess.PIPE)
+        time.sleep(draw.uniform(0.8, 3.0) if engine == "serial" else draw.uniform(4, 9))
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+    # The killed driver's lock is free: the kernel let go of it.
+    subprocess.run([sys.executable, "-c", RUN, str(path)], check=True, capture_output=True)
+    assert contents(tmp_path / "run/dataset") == contents(whole[0] / "run/dataset")
+    assert verify(Workspace.at(str(tmp_path / "run"))).problems == []
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("signum", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupted_run_says_how_to_go_on(site, tmp_path, signum):
+    pairs = [(f"http://slow.test/{i}.jpg", "nobody answers here") for i in range(60)]
+    path = recipe_for(tmp_path, site, pairs)
+    data = yaml.safe_load(path.read_text())
+    data["download"] |= {
+        "timeout": 1,
+        "concurrency": 2,
+        "resolve": {"slow.test": "192.0.2.1:80"},
+        "allow_private_hosts": ["192.0.2.1"],
+    }
+    path.write_text(yaml.safe_dump(data))
+    process = subprocess.Popen([sys.executable, "-c", RUN, str(path)], stderr=subprocess.PIPE, start_new_session=True)
+    time.sleep(6)
+    os.kill(process.pid, signum)
+    _, said = process.communicate(timeout=30)
+    assert process.returncode == 128 + signum
+    assert "curate run" in said.decode() and "Traceback" not in said.decode()
+
+
+def test_two_writers_the_second_is_refused_and_told_who_it_is(site, tmp_path):
+    from curate.errors import MachineError
+    from pipelines.lock import holder, writer
+
+    workspace = Workspace.at(str(tmp_path / "run"))
+    assert holder(workspace) is None
+    with writer(workspace):
+        assert f"process {os.getpid()}" in (holder(workspace) or "")
+        script = (
+            "import sys; from pipelines.lock import writer; from pipelines.workspace import Workspace\n"
+            "with writer(Workspace.at(sys.argv[1])): pass"
+        )
+        began = time.monotonic()
+        second = subprocess.run([sys.executable, "-c", script, str(tmp_path / "run")], capture_output=True, text=True)
+        assert second.returncode != 0 and f"process {os.getpid()}" in second.stderr
+        assert time.monotonic() - began < 10
+    assert issubclass(MachineError, Exception) and holder(workspace) is None

@@ -64,7 +64,7 @@ def joined(recipe: Recipe, workspace: Workspace) -> pl.DataFrame:
     for work in passes(recipe):
         if work.schema is not None:
             folders[pass_folder(work.name)] = work.schema.names
-    columns = Columns(workspace.folder).frame(dict(folders)).drop(c.UID)
+    columns = Columns(workspace.folder).frame(dict(folders))
     subset = pl.from_arrow(workspace.folder.read_table(SUBSET))
     assert isinstance(subset, pl.DataFrame)
     return pl.concat([subset, columns], how="horizontal")

@@ -13,7 +13,7 @@ import pyarrow as pa
 from curate import schema as c
 from curate.errors import InputError
 from curate.files import sha256, table_bytes
-from curate.manifest import Entry
+from curate.manifest import Entry, Manifest
 from curate.uid import fingerprint
 from pipelines.engine.unit import MAX_BYTES
 from pipelines.inputs import images, img2dataset, table, urls, webdataset
@@ -40,12 +40,12 @@ def list_input(recipe: Recipe, workspace: Workspace, advance: Callable[[int], No
     if same and all(manifest.damage(shard) is None for shard in manifest.entries):
         return manifest.rows()
     workspace.folder.sweep(INPUT)
-    before, manifest.entries = manifest.entries, {}
+    before, manifest.entries = Manifest(workspace.folder, INPUT, manifest.entries), {}
     for number, rows in enumerate(shards(reader.read(recipe.input), recipe.samples_per_shard)):
         shard, data = f"{number:05d}", table_bytes(rows)
         record = {f"{shard}.parquet": {"sha256": sha256(data), "bytes": len(data)}}
-        known = before.get(shard)
-        if known is None or known.files != record or not workspace.folder.exists(f"{INPUT}/{shard}.parquet"):
+        known = before.entries.get(shard)
+        if known is None or known.files != record or before.damage(shard) is not None:
             workspace.folder.write(f"{INPUT}/{shard}.parquet", data)
         manifest.entries[shard] = Entry(mark, rows.num_rows, {"asked": rows.num_rows}, record)
         advance(rows.num_rows)
@@ -54,7 +54,7 @@ def list_input(recipe: Recipe, workspace: Workspace, advance: Callable[[int], No
             f"the input is empty: no row in {_named(recipe)}",
             "check `input` in the recipe; curate check shows its rows",
         )
-    for shard in sorted(set(before) - set(manifest.entries)):
+    for shard in sorted(set(before.entries) - set(manifest.entries)):
         workspace.folder.remove(f"{INPUT}/{shard}.parquet")
     manifest.save()
     return manifest.rows()

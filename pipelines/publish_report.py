@@ -2,11 +2,7 @@
 
 from curate.files import sha256
 from curate.manifest import Entry
-
-try:
-    from curate.report.page import render_page
-except ImportError:
-    render_page = None
+from curate.report.page import render_page
 from curate.uid import fingerprint
 from pipelines import decide
 from pipelines.evidence import gather
@@ -19,8 +15,6 @@ ENTRY = "report"
 
 def publish_report(recipe: Recipe, workspace: Workspace) -> str:
     """Returns the report's path."""
-    if render_page is None:
-        return ""
     root = workspace.manifest("")
     answer = root.entries[decide.ENTRY]
     mark = fingerprint(VERSION, answer.fingerprint, answer.content(), recipe.resolved())

@@ -9,36 +9,21 @@ import asyncio
 import random
 import socket
 import ssl
-import zlib
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from dataclasses import dataclass, replace
-from typing import Any, Protocol
+from dataclasses import replace
+from typing import Protocol
 
 import aiohttp
 from aiohttp.abc import AbstractResolver, ResolveResult
 
 from curate.schema import OUTCOME_CLASS, Outcome, OutcomeClass
 from pipelines.download.addresses import BadUrl, Target, allowed, is_public, literal_address, mapped, parse
+from pipelines.download.answer import Fetched, decoded, failed, parse_relative, retry_after, status_outcome
 from pipelines.download.opt_out import refusal
 from pipelines.download.policy import FetchPolicy
 
 CHUNK = 65_536
 REDIRECTS = (301, 302, 303, 307, 308)
-MAX_MEMBERS = 1_024  # of a gzip body: many small members are a bomb of their own
-
-
-@dataclass(frozen=True)
-class Fetched:
-    """`message` never holds a user name or password. `consent` is the header that refused."""
-
-    outcome: Outcome
-    body: bytes | None = None
-    http_status: int | None = None
-    message: str | None = None
-    consent: str | None = None
-    final_url: str | None = None
-    attempts: int = 1
-    wait: float | None = None  # seconds that the server asked for
 
 
 class Clock(Protocol):
@@ -176,7 +161,7 @@ class Fetcher:
         except _Refused as refused:
             return refused.fetched
         except (aiohttp.ClientError, OSError, ssl.SSLError, ValueError, AssertionError) as error:
-            return _failed(error)
+            return failed(error)
 
     async def _follow(self, target: Target) -> Fetched:
         seen = {str(target.url)}
@@ -221,7 +206,7 @@ class Fetcher:
             if not addresses:
                 raise _Refused(Fetched(Outcome.DNS, message=f"{host}: no address"))
         self._pin(host, port, [(address, port) for address in addresses])
-        if literal is not None and literal_spelling(target) != str(literal):
+        if literal is not None and target.host.strip("[]") != str(literal):
             # aiohttp hands odd spellings to the operating system; only the plain one is pinned for sure.
             raise _Refused(Fetched(Outcome.PRIVATE_ADDRESS, message="an address in an odd spelling"))
 
@@ -250,10 +235,10 @@ class Fetcher:
     # -- what comes back ------------------------------------------------------------------------------
     async def _read(self, answer: aiohttp.ClientResponse, target: Target) -> Fetched:
         status = answer.status
-        wrong = _status_outcome(status)
+        wrong = status_outcome(status)
         found = Fetched(Outcome.OK, http_status=status, final_url=str(target.url))
         if wrong is not None:
-            wait = _retry_after(answer.headers.get("Retry-After"))
+            wait = retry_after(answer.headers.get("Retry-After"))
             return replace(found, outcome=wrong, message=f"HTTP {status}", wait=wait)
         if self.policy.respect_opt_out:
             refused = refusal(answer.headers.items())
@@ -273,7 +258,7 @@ class Fetcher:
             return replace(found, outcome=Outcome.EMPTY_BODY, message="an empty body")
         encoding = answer.headers.get("Content-Encoding", "identity").strip().lower()
         if encoding not in ("identity", ""):
-            return _decoded(found, bytes(body), encoding, limit)
+            return decoded(found, bytes(body), encoding, limit)
         return replace(found, body=bytes(body))
 
     async def fetch_each(self, urls: Sequence[str]) -> AsyncIterator[tuple[int, Fetched]]:
@@ -305,83 +290,3 @@ class Fetcher:
         finally:
             for task in running:
                 task.cancel()
-
-
-def parse_relative(location: str) -> Any:
-    """A Location header as a URL to join; what a server writes there may be anything."""
-    from yarl import URL
-
-    if any(ord(letter) < 0x20 for letter in location):
-        raise BadUrl("control characters")
-    scheme = location.partition(":")[0].lower()
-    if "/" not in scheme and ":" in location and scheme.isalpha() and scheme not in ("http", "https"):
-        raise BadUrl(f"scheme {scheme[:20]!r}")
-    return URL(location)
-
-
-def literal_spelling(target: Target) -> str:
-    return target.host.strip("[]")
-
-
-def _status_outcome(status: int) -> Outcome | None:
-    if status == 200:
-        return None
-    named = {404: Outcome.NOT_FOUND, 410: Outcome.GONE, 429: Outcome.TOO_MANY_REQUESTS}
-    if status in named:
-        return named[status]
-    if 400 <= status < 500:
-        return Outcome.CLIENT_ERROR
-    return Outcome.SERVER_ERROR if 500 <= status < 600 else Outcome.BAD_STATUS
-
-
-def _retry_after(value: str | None) -> float | None:
-    """Seconds. A date is taken as a wish for a long pause: clocks differ."""
-    if value is None:
-        return None
-    try:
-        return max(0.0, float(value))
-    except ValueError:
-        return float("inf")
-
-
-def _failed(error: BaseException) -> Fetched:
-    """The outcome of a transport error."""
-    message = f"{type(error).__name__}"
-    if isinstance(error, aiohttp.ClientConnectorCertificateError | ssl.SSLError | aiohttp.ClientSSLError):
-        return Fetched(Outcome.TLS, message=message)
-    if isinstance(error, aiohttp.ClientPayloadError | aiohttp.ClientConnectionResetError):
-        return Fetched(Outcome.TRUNCATED_BODY, message=message)
-    if isinstance(error, aiohttp.ServerDisconnectedError | ConnectionResetError | BrokenPipeError):
-        return Fetched(Outcome.RESET, message=message)
-    if isinstance(error, aiohttp.ClientOSError) and isinstance(error.__cause__, ConnectionResetError):
-        return Fetched(Outcome.RESET, message=message)
-    if isinstance(error, aiohttp.ClientConnectorError | ConnectionError):
-        return Fetched(Outcome.CONNECT, message=message)
-    if isinstance(error, aiohttp.ClientResponseError):
-        return Fetched(Outcome.RESET, message=f"{message}: not HTTP"[:200])
-    if isinstance(error, aiohttp.InvalidURL | ValueError):
-        return Fetched(Outcome.BAD_URL, message=message)
-    if isinstance(error, OSError) and error.errno in (104, 32):
-        return Fetched(Outcome.RESET, message=message)
-    return Fetched(Outcome.CONNECT, message=message)
-
-
-def _decoded(found: Fetched, body: bytes, encoding: str, limit: int) -> Fetched:
-    """Undo gzip or deflate that nobody asked for, as a stream under the same limit."""
-    if encoding not in ("gzip", "x-gzip", "deflate"):
-        return replace(found, outcome=Outcome.NOT_AN_IMAGE, message=f"Content-Encoding: {encoding}"[:100])
-    out = bytearray()
-    try:
-        for _ in range(MAX_MEMBERS):
-            engine = zlib.decompressobj(zlib.MAX_WBITS | 32)
-            out += engine.decompress(body, limit + 1 - len(out))
-            if len(out) > limit:
-                return replace(found, outcome=Outcome.TOO_LARGE, message=f"more than {limit:,} bytes when unpacked")
-            if not engine.eof:
-                return replace(found, outcome=Outcome.TRUNCATED_BODY, message=f"{encoding} ends early")
-            body = engine.unused_data
-            if not body:
-                return replace(found, body=bytes(out))
-    except zlib.error:
-        return replace(found, outcome=Outcome.DAMAGED_IMAGE, message=f"not {encoding}")
-    return replace(found, outcome=Outcome.TOO_LARGE, message=f"more than {MAX_MEMBERS} {encoding} members")

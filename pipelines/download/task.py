@@ -17,7 +17,8 @@ from curate.images import Failed, Stored, StorePolicy, store
 from curate.schema import Outcome
 from curate.uid import fingerprint
 from pipelines import ingest
-from pipelines.download.fetch import Fetched, Fetcher
+from pipelines.download.answer import Fetched
+from pipelines.download.fetch import Fetcher
 from pipelines.download.policy import FetchPolicy
 from pipelines.engine.unit import Part, Task, Unit
 from pipelines.pool_shard import PoolShard

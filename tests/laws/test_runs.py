@@ -3,6 +3,7 @@
 import os
 import random
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -166,21 +167,19 @@ def test_a_driver_killed_at_any_instant_goes_on_to_the_same_bytes(whole, site, t
 @pytest.mark.slow
 @pytest.mark.parametrize("signum", [signal.SIGINT, signal.SIGTERM])
 def test_an_interrupted_run_says_how_to_go_on(site, tmp_path, signum):
-    pairs = [(f"http://slow.test/{i}.jpg", "nobody answers here") for i in range(60)]
-    path = recipe_for(tmp_path, site, pairs)
+    silent = socket.create_server(("127.0.0.1", 0), backlog=100)
+    address = f"127.0.0.1:{silent.getsockname()[1]}"
+    path = recipe_for(tmp_path, site, [(f"http://slow.test/{i}.jpg", "nobody answers here") for i in range(60)])
     data = yaml.safe_load(path.read_text())
-    data["download"] |= {
-        "timeout": 1,
-        "concurrency": 2,
-        "resolve": {"slow.test": "192.0.2.1:80"},
-        "allow_private_hosts": ["192.0.2.1"],
-    }
+    data["download"] |= {"timeout": 1, "concurrency": 2, "resolve": {"slow.test": address}}
+    data["download"]["allow_private_hosts"] = [address]
     path.write_text(yaml.safe_dump(data))
     process = subprocess.Popen([sys.executable, "-c", RUN, str(path)], stderr=subprocess.PIPE, start_new_session=True)
     time.sleep(6)
     os.kill(process.pid, signum)
     _, said = process.communicate(timeout=30)
-    assert process.returncode == 128 + signum
+    silent.close()
+    assert process.returncode == 128 + signum, said.decode()
     assert "curate run" in said.decode() and "Traceback" not in said.decode()
 
 

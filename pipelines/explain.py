@@ -117,7 +117,7 @@ def _twin(recipe: Recipe, workspace: Workspace, verdict: dict[str, Any]) -> list
     placed = frame.select(c.UID, c.PHASH).with_columns(subset[c.KEEP]).join(groups, on=c.PHASH, how="inner")
     mine = placed.filter(pl.col(c.UID) == verdict[c.UID])["group"]
     kept = placed.filter(pl.col("group").is_in(mine.implode()) & pl.col(c.KEEP))[c.UID].to_list()
-    size = placed.filter(pl.col("group").is_in(mine.implode())).height
+    size = placed.filter(pl.col("group").is_in(mine.implode()))[c.UID].n_unique()
     return [(stage, f"one of {size} near-duplicates; kept: {', '.join(kept[:3]) or 'none, a later rule dropped it'}")]
 
 

@@ -148,12 +148,6 @@ def differs(a: Scene, b: Scene) -> bool:
     return a.main.colour != b.main.colour and a.main.shape != b.main.shape
 
 
-def belongs(seed: int, scene: Scene, split: Split) -> bool:
-    """Whether the scene's combination belongs to this split."""
-    colour, shape, fill, background = scene.combination
-    return (fill, background) in combinations(seed, (colour, shape), split)
-
-
 def _with_other(scene: Scene, rng: random.Random) -> Scene:
     hidden = HIDES.get(scene.background, frozenset())
     colours = [c for c in COLOURS if c != scene.main.colour and c not in hidden]

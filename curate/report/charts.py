@@ -7,6 +7,8 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from curate.report.numbers import number, short
+
 PLOT = 132  # px of height for the bars
 ROOM = 18  # px above them, for the thresholds' labels
 
@@ -63,7 +65,7 @@ def histogram_chart(block: dict, thresholds: Sequence[dict]) -> HistogramChart |
     for threshold in inside:
         at = position(edges, log, threshold["cut"])
         low = threshold["bound"] == "min"
-        lines.append(Mark(at, f"{_sign(threshold)} {threshold['value']:g}", "start" if at < 70 else "end"))
+        lines.append(Mark(at, f"{_sign(threshold)} {number(threshold['value'])}", "start" if at < 70 else "end"))
         shades.append((0.0, at) if low else (at, round(100 - at, 3)))
     grid = [(ROOM + PLOT * (1 - value / top), f"{value:,}") for value in _grid(top)]
     return HistogramChart(bars, _ticks(block, edges, log), lines, shades, grid, _label(block, inside))
@@ -131,14 +133,6 @@ def _tick(at: float, label: str) -> Mark:
     return Mark(at, label, "start" if at < 2 else "end" if at > 98 else "middle")
 
 
-def short(value: float) -> str:
-    """1500 -> 1.5k; what fits under a tick."""
-    for size, letter in ((1e9, "G"), (1e6, "M"), (1e4, "k")):
-        if abs(value) >= size:
-            return f"{value / (1e3 if letter == 'k' else size):.3g}{letter}"
-    return f"{value:.4g}"
-
-
 def _grid(top: int) -> list[int]:
     """One to three round counts below the highest bar."""
     step = next(10**p * s for p in range(12) for s in (1, 2, 5) if top / (10**p * s) <= 3)
@@ -153,23 +147,5 @@ def _label(block: dict, thresholds: Sequence[dict]) -> str:
         f"median {number(quantiles['median'])}."
     )
     for threshold in thresholds:
-        text += f" {threshold['stage']} keeps {_sign(threshold)} {threshold['value']:g}."
+        text += f" {threshold['stage']} keeps {_sign(threshold)} {number(threshold['value'])}."
     return text
-
-
-def number(value: float | int | None) -> str:
-    """A count with separators, a measurement with four digits, a dash for nothing."""
-    if value is None:
-        return "\u2013"
-    if float(value).is_integer() and abs(value) < 1e15:
-        return f"{int(value):,}"
-    return f"{value:,.1f}" if abs(value) >= 1000 else f"{value:.4g}"
-
-
-def percent(value: float) -> str:
-    """0.1234 -> 12.3%; something tiny is not shown as nothing."""
-    if 0 < value < 0.0005:
-        return "<0.1%"
-    if 0.9995 <= value < 1:
-        return ">99.9%"
-    return f"{100 * value:.1f}%"

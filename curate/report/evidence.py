@@ -45,6 +45,10 @@ class Evidence:
     metrics: pl.DataFrame | None = None
 
     @property
+    def run_path(self) -> str:
+        return self.facts.get(RUN) or f"runs/{self.name}"
+
+    @property
     def run(self) -> str:
-        """The run's path as a shell word."""
-        return shlex.quote(self.facts.get(RUN) or f"runs/{self.name}")
+        """The run's path as a shell word, for commands."""
+        return shlex.quote(self.run_path)

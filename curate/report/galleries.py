@@ -4,7 +4,6 @@
 threshold on its two sides: dropped by it, and past it (whatever a later rule said of them).
 """
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
@@ -13,9 +12,11 @@ import polars as pl
 from curate import schema as c
 from curate.report.columns import MEASURABLE, RULE
 from curate.report.evidence import Threshold
+from curate.report.numbers import number
 from curate.uid import draw
 
 BUDGET = 240  # thumbnails of a page
+ROW = 3  # pictures side by side in one of three galleries
 CANDIDATES = 1_000  # the smallest uids among which a draw picks
 COLUMNS = (c.UID, c.IMAGE_UID, c.CAPTION, c.URL, c.KEEP, c.REASON, c.FAILED)
 
@@ -58,13 +59,17 @@ class Galleries:
         # A rule with two bounds (words: [3, 20]) is told apart by the side on which the value lies.
         outside = (value <= threshold.value) if low else (value >= threshold.value)
         inside = (value >= threshold.value) if low else (value <= threshold.value)
-        lost = _left_at([rule]) & outside
-        shown = f"{threshold.value:g}"
+        left = _left_at([rule])
+        shown = number(threshold.value)
         near, far = ("Just below", "Just above") if low else ("Just above", "Just below")
+        dropped = self._drawn(left & (outside | value.is_null()), f"{rule} {threshold.bound}", column)
+        passed = self._nearest(self._passed(rule) & inside, threshold)
+        # A threshold that took few needs no long row of what it let through.
+        passed = passed[: max(ROW, len(dropped))]
         return [
-            Gallery("Dropped", "dropped", self._drawn(lost, f"{rule} {threshold.bound}", column), column),
-            Gallery(f"{near} {shown}", "below", self._nearest(lost, threshold), column),
-            Gallery(f"{far} {shown}", "above", self._nearest(self._passed(rule) & inside, threshold), column),
+            Gallery("Dropped", "dropped", dropped, column),
+            Gallery(f"{near} {shown}", "below", self._nearest(left & outside, threshold), column),
+            Gallery(f"{far} {shown}", "above", passed, column),
         ]
 
     def _passed(self, rule: str) -> pl.Expr:
@@ -102,5 +107,7 @@ def within(galleries: Sequence[Gallery], budget: int) -> list[Gallery]:
         left -= size
         open_galleries -= 1
         allowed = size
-    limit = allowed if open_galleries else math.inf
-    return [replace(g, samples=g.samples[: int(min(limit, len(g.samples)))]) for g in galleries]
+    if not open_galleries:
+        return list(galleries)
+    limit = allowed - allowed % ROW if allowed >= ROW else allowed
+    return [replace(gallery, samples=gallery.samples[:limit]) for gallery in galleries]

@@ -1,7 +1,7 @@
 """Numeric columns: quantiles, a histogram split by verdict, and how many samples sit at a threshold.
 
 A histogram's range is the data's, unless a few outliers would squeeze the rest: then its end bins hold them.
-Its bins are whole numbers for whole numbers, steps of 1, 2 or 5 otherwise, and even in the logarithm when the
+Its bins are whole numbers for whole numbers, steps of 1, 2, 2.5 or 5 otherwise, and even in the logarithm when the
 data spans orders of magnitude. Bins hold edge <= value < next edge. kept + dropped of all bins = count.
 """
 
@@ -20,6 +20,7 @@ QUANTILES = {"min": 0.0, "p1": 0.01, "p5": 0.05, "p25": 0.25, "median": 0.5, "p7
 QUANTILES |= {"p99": 0.99, "max": 1.0}
 LOW, HIGH = 0.005, 0.995  # the range that is drawn when the data has outliers
 BINS = 40
+SPREAD = 30  # highest to median, from which on the logarithm is drawn
 UNIT_BINS = 60  # so many whole numbers get a bin each
 NEAR = 0.01  # of the range, on either side of a threshold
 
@@ -113,7 +114,8 @@ def _scale(
     for value in cuts:  # and a little more, so that what lies beyond the threshold has a bin there
         beyond = 0.1 * max(abs(value - low), abs(high - value))
         low, high = min(low, max(lowest, value - beyond)), max(high, min(highest, value + beyond))
-    if low >= 0 and high > 30 * max(quantiles["median"] or 0.0, 1.0 if integer else high / 1e4):
+    positive = low >= 0 if integer else low > 0
+    if positive and high > SPREAD * max(quantiles["median"] or 0.0, 1.0 if integer else 0.0):
         return _Scale(_with_cuts(_log_edges(low, high, integer), cuts), True)
     return _Scale(_integer_edges(low, high) if integer else _float_edges(low, high), False)
 
@@ -158,9 +160,9 @@ def _log_edges(low: float, high: float, integer: bool) -> list[float]:
 
 
 def _nice(width: float) -> float:
-    """The smallest of 1, 2, 5, 10, ... at any power of ten that is not below the width."""
+    """The smallest of 1, 2, 2.5, 5, 10, ... at any power of ten that is not below the width."""
     power = 10.0 ** math.floor(math.log10(width))
-    return next(power * step for step in (1.0, 2.0, 5.0, 10.0) if power * step >= width * (1 - 1e-9))
+    return next(power * step for step in (1.0, 2.0, 2.5, 5.0, 10.0) if power * step >= width * (1 - 1e-9))
 
 
 def _binned(values: pl.LazyFrame, name: str, scale: _Scale, thresholds: Sequence[Threshold]) -> pl.LazyFrame:

@@ -7,6 +7,7 @@ nothing load and nothing run; its pictures are data URIs that were encoded anew.
 import base64
 import hashlib
 import json
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,12 +17,13 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from curate import schema as c
-from curate.report.charts import HistogramChart, histogram_chart, number, percent, short
+from curate.report.charts import HistogramChart, histogram_chart
 from curate.report.columns import ASPECT_RATIO, MEASURABLE, SHORT_SIDE, prepared
 from curate.report.counts import adds_up
 from curate.report.evidence import REPRODUCE, Evidence, Threshold
 from curate.report.galleries import BUDGET, COLUMNS, Galleries, Gallery, within
 from curate.report.metrics import metric_rows
+from curate.report.numbers import number, percent, short
 from curate.report.printable import printable
 from curate.report.statistics import statistics
 from curate.report.thumbnails import Thumbnail, thumbnail
@@ -38,7 +40,7 @@ class Panel:
 
     column: str
     chart: HistogramChart | None
-    thresholds: list[dict]
+    notes: list[tuple[str, str]]
     galleries: list[list[Gallery]]
 
 
@@ -62,22 +64,26 @@ def render_page(evidence: Evidence, stats: dict | None = None, *, galleries: int
     used = sum(len(strip["members"]) for strip in strips) + len(kept.samples)
     _cut(stages, BUDGET - used)
     css = (HERE / "page.css").read_text(encoding="utf-8")
-    return _environment(evidence).get_template("page.html.j2").render(
-        css=Markup(css),  # our own file
-        css_hash=base64.b64encode(hashlib.sha256(css.encode()).digest()).decode("ascii"),
-        evidence=evidence,
-        reproduce=evidence.facts.get(REPRODUCE),
-        stats=stats,
-        adds_up=adds_up(stats["funnel"]),
-        anchors={stage.row["stage"]: stage.anchor for stage in stages},
-        stages=stages,
-        strips=strips,
-        kept=kept,
-        sizes=_charts(stats, "sizes", (c.ORIGINAL_WIDTH, c.ORIGINAL_HEIGHT, SHORT_SIDE, ASPECT_RATIO)),
-        signals=_charts(stats, "signals", stats["signals"]),
-        metrics=metric_rows(evidence.metrics),
-        recipe=evidence.recipe_text.rstrip("\n").split("\n"),
-        loading=_loading(evidence, kept),
+    return (
+        _environment(evidence)
+        .get_template("page.html.j2")
+        .render(
+            css=Markup(css),  # our own file
+            css_hash=base64.b64encode(hashlib.sha256(css.encode()).digest()).decode("ascii"),
+            evidence=evidence,
+            reproduce=evidence.facts.get(REPRODUCE),
+            stats=stats,
+            adds_up=adds_up(stats["funnel"]),
+            anchors={stage.row["stage"]: stage.anchor for stage in stages},
+            stages=stages,
+            strips=strips,
+            kept=kept,
+            sizes=_charts(stats, "sizes", (c.ORIGINAL_WIDTH, c.ORIGINAL_HEIGHT, SHORT_SIDE, ASPECT_RATIO)),
+            signals=_charts(stats, "signals", stats["signals"]),
+            metrics=metric_rows(evidence.metrics),
+            recipe=evidence.recipe_text.rstrip("\n").split("\n"),
+            loading=_loading(evidence, kept),
+        )
     )
 
 
@@ -129,7 +135,18 @@ def _panel(column: str, thresholds: Sequence[Threshold], stats: dict, choose: Ga
         return Panel(column, None, [], [choose.threshold(t) for t in thresholds])
     mine = {(t.stage, t.rule, t.bound, t.value) for t in thresholds}
     cuts = [t for t in block["thresholds"] if (t["stage"], t["rule"], t["bound"], t["value"]) in mine]
-    return Panel(column, histogram_chart(block, cuts), cuts, [choose.threshold(t) for t in thresholds])
+    notes = [_note(block, cut) for cut in cuts] if block["count"] else []
+    return Panel(column, histogram_chart(block, cuts), notes, [choose.threshold(t) for t in thresholds])
+
+
+def _note(block: dict, cut: dict) -> tuple[str, str]:
+    """How many samples sit at a threshold: a number, and what it counts."""
+    value, (low, high) = number(cut["value"]), cut["near_range"]
+    if not block["quantiles"]["min"] <= cut["value"] <= block["quantiles"]["max"]:
+        return "0", f"samples near {value}: all lie on one side of it"
+    if block["integer"] and math.ceil(low) == math.floor(high):
+        return number(cut["near"]), f"samples lie at {value}"
+    return number(cut["near"]), f"samples lie near {value}, within 1% of the range ({number(low)} to {number(high)})"
 
 
 def _cut(stages: Sequence[Stage], budget: int) -> None:
@@ -158,7 +175,7 @@ def _charts(stats: dict, part: str, columns: Sequence[str]) -> list[tuple[dict, 
 
 def _loading(evidence: Evidence, kept: Gallery) -> list[tuple[str, list[str]]]:
     """Three ways in: training, tables, and the life of one pair."""
-    run = evidence.run.strip("'")
+    run = evidence.run_path
     tars, tables = json.dumps(f"{run}/dataset/*.tar"), json.dumps(f"{run}/dataset/*.parquet")
     uid = kept.samples[0][c.UID] if kept.samples else "UID"
     return [

@@ -5,7 +5,7 @@ from curate.report.columns import ASPECT_RATIO, SHORT_SIDE
 
 OUTCOME_HINT: dict[str, str] = {
     c.Outcome.OK: "Downloaded and stored.",
-    c.Outcome.NOT_FOUND: "The server no longer has it. Old lists lose a third of their links; asking again will not help.",
+    c.Outcome.NOT_FOUND: "The server no longer has it; asking again will not help.",
     c.Outcome.GONE: "The owner removed it for good.",
     c.Outcome.CLIENT_ERROR: "The server refuses this request, often because it wants a login or a referrer.",
     c.Outcome.BAD_URL: "The address is not one that can be fetched.",
@@ -57,10 +57,10 @@ COLUMN_WORDS: dict[str, str] = {
     c.IMAGE_CAPTIONS: "distinct captions of this very image",
     c.RAREST_NGRAM_RANK: "rank of the caption's rarest word or pair of words",
     c.BRIGHTNESS: "mean brightness",
-    c.CONTRAST: "contrast",
+    c.CONTRAST: "standard deviation of the brightness",
     c.SATURATION: "mean saturation",
     c.ENTROPY: "entropy of the grey values",
-    c.SHARPNESS: "sharpness",
+    c.SHARPNESS: "variance of the Laplacian; low is blurred",
 }
 
 

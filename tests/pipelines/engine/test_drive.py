@@ -1,0 +1,154 @@
+"""Retries, bisection, quarantine and giving up, with real processes that really die."""
+
+import json
+import os
+import time
+from pathlib import Path
+
+import pytest
+
+from curate.errors import InputError
+from curate.files import Folder
+from curate.manifest import Manifest
+from pipelines.engine.attempts import Attempts
+from pipelines.engine.drive import Driver
+from pipelines.engine.ray import RayEngine
+from pipelines.engine.serial import SerialCrew
+from pipelines.engine.stop import Stop
+from pipelines.engine.unit import Part, Unit
+
+
+class Squares:
+    """Writes the squares of its rows. Rows in `bad` raise, rows in `deadly` end the process, unless skipped."""
+
+    def __init__(self, bad=(), deadly=(), fails_first=0, notes=None):
+        self.bad, self.deadly, self.fails_first, self.notes = set(bad), set(deadly), fails_first, notes
+
+    def open(self): ...
+
+    def run(self, unit, rows):
+        if self.notes:
+            count = len(list(Path(self.notes).iterdir()))
+            (Path(self.notes) / f"{count}").touch()
+            if count < self.fails_first:
+                raise RuntimeError("a passing trouble")
+        values = []
+        for row in rows:
+            if row in unit.skip:
+                values.append(None)
+            elif row in self.deadly:
+                os.abort()
+            elif row in self.bad:
+                raise RuntimeError(f"row {row}")
+            else:
+                values.append(row * row)
+        states = {"ok": sum(v is not None for v in values), "poison": sum(v is None for v in values)}
+        return [Part("squares", len(values), states, {f"{unit.shard}.json": json.dumps(values).encode()})]
+
+
+class Missing(Squares):
+    def run(self, unit, rows):
+        raise InputError("no such model", "bring one")
+
+
+def units(count=1, rows=16):
+    return [Unit("squares", f"{i}", rows, {"squares": "mark"}, None) for i in range(count)]
+
+
+def drive(tmp_path, task, todo, crew=None, stall=60.0):
+    folder = Folder(str(tmp_path))
+    driver = Driver(folder, crew or SerialCrew(task, folder), Stop(), stall)
+    return driver.run(todo)
+
+
+def made(tmp_path, shard="0"):
+    return json.loads((tmp_path / "squares" / f"{shard}.json").read_text())
+
+
+def test_a_passing_trouble_is_tried_again(tmp_path):
+    notes = tmp_path / "notes"
+    notes.mkdir()
+    assert drive(tmp_path, Squares(fails_first=2, notes=str(notes)), units()).done == 1
+    assert made(tmp_path) == [i * i for i in range(16)] and len(list(notes.iterdir())) == 3
+    assert Attempts.load(Folder(str(tmp_path))).failures == {}
+
+
+@pytest.mark.parametrize("bad", [{0}, {15}, {3, 4}, {0, 5, 10}, set(range(1, 16))])
+def test_exactly_the_rows_that_fail_by_themselves_are_quarantined(tmp_path, bad):
+    outcome = drive(tmp_path, Squares(bad=bad), units(2))
+    assert (outcome.done, outcome.quarantined, outcome.given_up) == (2, 2 * len(bad), {})
+    assert made(tmp_path) == [None if i in bad else i * i for i in range(16)]
+    entry = Manifest.load(Folder(str(tmp_path)), "squares").entries["1"]
+    assert entry.quarantined == sorted(bad) and entry.states == {"ok": 16 - len(bad), "poison": len(bad)}
+
+
+def test_a_unit_in_which_every_row_fails_is_given_up_and_stays_open(tmp_path):
+    outcome = drive(tmp_path, Squares(bad=range(16)), units())
+    assert outcome.done == 0 and "row" in next(iter(outcome.given_up.values()))
+    assert "0" not in Manifest.load(Folder(str(tmp_path)), "squares").entries
+
+
+def test_what_the_user_must_mend_is_not_tried_again(tmp_path):
+    with pytest.raises(InputError, match="no such model"):
+        drive(tmp_path, Missing(), units())
+    assert not (tmp_path / "logs").exists()
+
+
+def test_attempts_outlive_the_driver(tmp_path):
+    folder = Folder(str(tmp_path))
+    book = Attempts.load(folder)
+    for _ in range(3):
+        book.failed(units()[0].key, "it died")
+    outcome = drive(tmp_path, Squares(bad={7}), units())  # goes straight to looking for the row
+    assert outcome.quarantined == 1 and made(tmp_path)[7] is None
+
+
+def test_states_that_do_not_sum_are_never_published(tmp_path):
+    class Leaky(Squares):
+        def run(self, unit, rows):
+            part = super().run(unit, rows)[0]
+            return [Part(part.under, part.rows, {"ok": part.rows - 1}, part.files)]
+
+    assert drive(tmp_path, Leaky(), units()).done == 0
+
+
+@pytest.mark.slow
+def test_rows_that_end_every_worker_are_quarantined_and_a_hanging_one_ends(tmp_path):
+    engine = RayEngine(workers=2)
+    try:
+        outcome = drive(tmp_path, None, units(3), engine.crew(Squares(deadly={2, 9}), str(tmp_path), gpus=False))
+        assert (outcome.done, outcome.quarantined) == (3, 6)
+        assert made(tmp_path, "2") == [None if i in (2, 9) else i * i for i in range(16)]
+
+        class Hanging(Squares):
+            def run(self, unit, rows):
+                if 5 in rows and 5 not in unit.skip:
+                    time.sleep(600)
+                return super().run(unit, rows)
+
+        began = time.monotonic()
+        crew = engine.crew(Hanging(), str(tmp_path / "h"), gpus=False)
+        outcome = drive(tmp_path / "h", None, units(1, 8), crew, stall=4.0)
+        assert outcome.quarantined == 1 and time.monotonic() - began < 120
+    finally:
+        engine.close()
+
+
+@pytest.mark.slow
+def test_a_local_ray_listens_on_loopback_only():
+    import psutil
+
+    before = {p.pid for p in psutil.process_iter()}
+    engine = RayEngine(workers=1)
+    try:
+        engine.ray().cluster_resources()
+        mine = [p for p in psutil.process_iter() if p.pid not in before or p.pid == os.getpid()]
+        listening = {
+            connection.laddr.ip
+            for process in mine
+            for connection in process.net_connections("tcp")
+            if connection.status == psutil.CONN_LISTEN
+        }
+        assert listening and all(ip in ("127.0.0.1", "::1", "::ffff:127.0.0.1") for ip in listening)
+    finally:
+        engine.close()

@@ -19,8 +19,8 @@ NULL_SUFFIX = ":null"
 NUMBERS = (c.WIDTH, c.HEIGHT, c.ORIGINAL_WIDTH, c.ORIGINAL_HEIGHT)
 TEXTS = (c.UID, c.IMAGE_UID, c.ORIGIN, c.REASON, c.URL, c.CAPTION, c.LABEL, c.OUTCOME, c.SHA256, c.FORMAT)
 
-# A host after the scheme and a possible user: the scheme, then anything up to @, then the name.
-HOST_PATTERN = r"^[A-Za-z][A-Za-z0-9+.\-]*://(?:[^/?#@]*@)?(\[[^\]/?#]*\]|[^/?#:\\]+)"
+# After the scheme and a possible user, which ends at the last @ as in browsers.
+HOST_PATTERN = r"^[A-Za-z][A-Za-z0-9+.\-]*://(?:[^/?#]*@)?(\[[^\]/?#@]*\]|[^/?#:@\\]+)"
 
 
 def prepared(samples: pl.LazyFrame) -> pl.LazyFrame:

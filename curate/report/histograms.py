@@ -2,7 +2,7 @@
 
 A histogram's range is the data's, unless a few outliers would squeeze the rest: then its end bins hold them.
 Its bins are whole numbers for whole numbers, steps of 1, 2, 2.5 or 5 otherwise, and even in the logarithm when the
-data spans orders of magnitude. Bins hold edge <= value < next edge. kept + dropped of all bins = count.
+data spans orders of magnitude. Infinities are in the end bins and in no quantile. Bins hold edge <= value < next edge. kept + dropped of all bins = count.
 """
 
 import math
@@ -51,12 +51,11 @@ def numeric_columns(frame: pl.LazyFrame, columns: Iterable[str], thresholds: Seq
     queries, drawn = [], []
     for name, block in blocks.items():
         mine = [t for t in thresholds if t.column == name]
-        if block["count"]:
-            scale = _scale(block.pop("_ends"), block["quantiles"], integer[name], mine)
+        ends = block.pop("_ends")
+        if block["quantiles"]:
+            scale = _scale(ends, block["quantiles"], integer[name], mine)
             queries += [_binned(values, name, scale, mine), _near(values, name, scale, mine)]
             drawn.append((block, scale, mine))
-        else:
-            block.pop("_ends")
     answers = pl.collect_all(queries) if queries else []
     for (block, scale, mine), binned, near in zip(drawn, answers[::2], answers[1::2], strict=True):
         block["histogram"] = _histogram(scale, binned)
@@ -71,7 +70,7 @@ def _summaries(values: pl.LazyFrame, integer: dict[str, bool]) -> dict[str, dict
         pl.len().alias("rows"),
         *(pl.col(name).count().alias(f"{name}\0count") for name in names),
         *(
-            pl.col(name).quantile(q, "nearest").alias(f"{name}\0{label}")
+            pl.col(name).filter(pl.col(name).is_finite()).quantile(q, "nearest").alias(f"{name}\0{label}")
             for name in names
             for label, q in wanted.items()
         ),
@@ -80,7 +79,8 @@ def _summaries(values: pl.LazyFrame, integer: dict[str, bool]) -> dict[str, dict
     blocks: dict[str, dict] = {}
     for name in names:
         count = int(found[f"{name}\0count"])
-        quantiles = {label: tidy(found[f"{name}\0{label}"]) for label in QUANTILES} if count else {}
+        measured = found[f"{name}\0min"] is not None
+        quantiles = {label: tidy(found[f"{name}\0{label}"]) for label in QUANTILES} if measured else {}
         blocks[name] = {
             "column": name,
             "count": count,
@@ -94,10 +94,8 @@ def _summaries(values: pl.LazyFrame, integer: dict[str, bool]) -> dict[str, dict
     return blocks
 
 
-def tidy(value: float | None) -> float | None:
-    """Six significant digits; no -0, and null for what JSON cannot hold."""
-    if value is None or not math.isfinite(value):
-        return None
+def tidy(value: float) -> float:
+    """Six significant digits, and no -0."""
     return float(f"{value:.6g}") + 0.0
 
 
@@ -105,9 +103,7 @@ def _scale(
     ends: tuple[float, float], quantiles: dict[str, float], integer: bool, thresholds: Sequence[Threshold]
 ) -> _Scale:
     lowest, highest = quantiles["min"], quantiles["max"]
-    low, high = (float(end) if math.isfinite(end) else 0.0 for end in ends)
-    if lowest is None or highest is None:  # infinities are in the data
-        lowest, highest = low, high
+    low, high = ends
     if highest - lowest <= 2 * (high - low):
         low, high = lowest, highest
     cuts = [cut(t, integer) for t in thresholds if lowest <= t.value <= highest]
@@ -115,7 +111,7 @@ def _scale(
         beyond = 0.1 * max(abs(value - low), abs(high - value))
         low, high = min(low, max(lowest, value - beyond)), max(high, min(highest, value + beyond))
     positive = low >= 0 if integer else low > 0
-    if positive and high > SPREAD * max(quantiles["median"] or 0.0, 1.0 if integer else 0.0):
+    if positive and high > SPREAD * max(quantiles["median"], 1.0 if integer else 0.0):
         return _Scale(_with_cuts(_log_edges(low, high, integer), cuts), True)
     return _Scale(_integer_edges(low, high) if integer else _float_edges(low, high), False)
 

@@ -135,7 +135,7 @@ def _panel(column: str, thresholds: Sequence[Threshold], stats: dict, choose: Ga
         return Panel(column, None, [], [choose.threshold(t) for t in thresholds])
     mine = {(t.stage, t.rule, t.bound, t.value) for t in thresholds}
     cuts = [t for t in block["thresholds"] if (t["stage"], t["rule"], t["bound"], t["value"]) in mine]
-    notes = [_note(block, cut) for cut in cuts] if block["count"] else []
+    notes = [_note(block, cut) for cut in cuts]
     return Panel(column, histogram_chart(block, cuts), notes, [choose.threshold(t) for t in thresholds])
 
 
@@ -169,7 +169,7 @@ def _strips(frame: pl.LazyFrame, groups: Sequence[dict]) -> list[dict]:
 
 
 def _charts(stats: dict, part: str, columns: Sequence[str]) -> list[tuple[dict, HistogramChart | None]]:
-    blocks = [stats[part][name] for name in columns if stats[part][name]["count"]]
+    blocks = [stats[part][name] for name in columns if stats[part][name]["histogram"]]
     return [(block, histogram_chart(block, block["thresholds"])) for block in blocks]
 
 

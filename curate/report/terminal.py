@@ -27,7 +27,7 @@ def render_terminal(stats: dict) -> RenderableType:
     parts += [_title("Funnel"), _funnel(stats["funnel"])]
     if stats["outcomes"]:
         parts += [_title("Download"), _outcomes(stats["outcomes"])]
-    blocks = [block for block in {**stats["sizes"], **stats["signals"]}.values() if block["count"]]
+    blocks = [block for block in {**stats["sizes"], **stats["signals"]}.values() if block["histogram"]]
     if blocks:
         parts += [_title("Signals"), _signals(blocks)]
     if stats["duplicates"]["pairs"]:

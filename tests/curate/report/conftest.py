@@ -1,0 +1,173 @@
+"""Evidence for the tests: a hand-counted one of ten rows, and a run of 160 with drawn pictures."""
+
+import hashlib
+import io
+from collections.abc import Callable
+from dataclasses import replace
+
+import polars as pl
+import pytest
+from PIL import Image, ImageDraw
+
+from curate import schema as c
+from curate.report.evidence import Evidence, Threshold
+
+FACTS = {"seed": "7", "recipe": "9f3c", "run path": "runs/ten", "reproduce": "curate run recipe.yaml"}
+PAIRS = {"uid_a": pl.String, "uid_b": pl.String, "distance": pl.UInt8}
+
+
+def row(number: int, outcome: str, caption: str, reason: str | None, **others: object) -> dict:
+    failed = others.pop("failed", [reason] if reason and not reason.startswith("download") else [])
+    uid = f"{number:032x}"
+    found = {
+        c.UID: uid,
+        c.IMAGE_UID: uid,
+        c.ORIGIN: c.WEB,
+        c.KEEP: reason is None,
+        c.REASON: reason,
+        c.FAILED: failed,
+        c.COPIES: int(reason is None),
+        c.URL: f"https://user:pass@Host{number % 3}.example:8080/{number}.jpg",
+        c.CAPTION: caption,
+        c.LABEL: None,
+        c.OUTCOME: outcome,
+        c.ERROR_MESSAGE: None,
+        c.WIDTH: None,
+        c.HEIGHT: None,
+        c.ORIGINAL_WIDTH: None,
+        c.ORIGINAL_HEIGHT: None,
+        c.SHA256: None,
+        c.FORMAT: None,
+        c.CONSENT: None,
+        c.clip_score("b32"): None,
+    }
+    if outcome == "ok":
+        found |= {c.WIDTH: 100, c.HEIGHT: 50, c.ORIGINAL_WIDTH: 400, c.ORIGINAL_HEIGHT: 200}
+        found |= {c.SHA256: f"s{number}", c.FORMAT: "jpeg"}
+    return found | others
+
+
+SCORE = c.clip_score("b32")
+TEN = [
+    row(0, "ok", "red car", None, **{SCORE: 0.5}),
+    row(1, "ok", "red car", None, **{SCORE: 0.3, c.SHA256: "s0"}),
+    row(2, "ok", "blue car", None, **{SCORE: 0.4}),
+    row(3, "ok", "blue sky today", "clip.min", **{SCORE: 0.1}),
+    row(4, "ok", "blue sky today", "clip.min:null"),
+    row(5, "ok", "x", "text.words", failed=["text.words", "clip.min"], **{SCORE: 0.2, c.FORMAT: "png"}),
+    row(6, "404", "red car gone", "download.404"),
+    row(7, "404", "red car gone", "download.404"),
+    row(8, "timeout", "slow", "download.timeout"),
+    row(9, "404", "red car", "input.repeated"),
+]
+
+
+def funnel(*steps: tuple[str, str, int, int], start: int) -> list[dict]:
+    rows, now = [], start
+    for stage, rule, added, dropped in steps:
+        kept = now + added - dropped
+        rows.append(c.FunnelRow(stage, rule, now, added, dropped, kept, kept).as_dict())
+        now = kept
+    return rows
+
+
+@pytest.fixture
+def ten() -> Evidence:
+    steps = [("input", "repeated", 0, 1), ("download", "404", 0, 2), ("download", "timeout", 0, 1)]
+    steps += [("text", "words", 0, 1), ("clip", "min", 0, 2)]
+    return Evidence(
+        name="ten",
+        samples=pl.DataFrame(TEN, infer_schema_length=None).lazy(),
+        funnel=funnel(*steps, start=10),
+        thresholds=[
+            Threshold(c.WORDS, "min", 2, "text", "words", False),
+            Threshold(SCORE, "min", 0.25, "clip", "min", False),
+        ],
+        duplicates=pl.DataFrame({"uid_a": [f"{0:032x}"], "uid_b": [f"{1:032x}"], "distance": [0]}, PAIRS),
+        read_image=lambda uid: None,
+        recipe_text="version: 1\nname: ten\n",
+        facts=FACTS,
+    )
+
+
+@pytest.fixture
+def empty(ten: Evidence) -> Evidence:
+    return replace(ten, samples=ten.samples.clear(), funnel=[], duplicates=ten.duplicates.clear())
+
+
+def picture(number: int) -> bytes:
+    image = Image.new("RGB", (160, 90 + number % 80), (number * 37 % 256, number * 91 % 256, 120))
+    drawing = ImageDraw.Draw(image)
+    drawing.ellipse([number % 60, 10, number % 60 + 70, 80], fill=(255 - number % 200, 200, number % 256))
+    out = io.BytesIO()
+    image.save(out, "JPEG", quality=85)
+    return out.getvalue()
+
+
+@pytest.fixture
+def run() -> Evidence:
+    """160 rows: every fifth is a dead link, every third of the rest is dropped by its score."""
+    words = ["red", "car", "on", "the", "green", "hill", "with", "a", "small", "dog"]
+    rows, pictures = [], {}
+    for number in range(160):
+        caption = " ".join(words[number % 7 : number % 7 + 3]) + f" {number % 50}"
+        score = (number * 7 % 100) / 200
+        if number % 5 == 0:
+            rows.append(row(number, "dns", caption, "download.dns"))
+            continue
+        reason = "clip.min" if score < 0.2 else "phash.max_distance" if number % 11 == 0 else None
+        pictures[f"{number:032x}"] = picture(number)
+        digest = hashlib.sha256(picture(number)).hexdigest()
+        rows.append(row(number, "ok", caption, reason, **{SCORE: score, c.SHA256: digest}))
+    counted = {reason: sum(r[c.REASON] == reason for r in rows) for reason in ("clip.min", "phash.max_distance")}
+    steps = [("input", "repeated", 0, 0), ("download", "dns", 0, 32), ("clip", "min", 0, counted["clip.min"])]
+    steps.append(("phash", "max_distance", 0, counted["phash.max_distance"]))
+    ok = sorted(pictures)
+    return Evidence(
+        name="drawn",
+        samples=pl.DataFrame(rows, infer_schema_length=None).lazy(),
+        funnel=funnel(*steps, start=160),
+        thresholds=[Threshold(SCORE, "min", 0.2, "clip", "min", False)],
+        duplicates=pl.DataFrame({"uid_a": ok[:3], "uid_b": ok[1:4], "distance": [1, 2, 3]}, PAIRS),
+        read_image=pictures.get,
+        recipe_text="version: 1\nname: drawn\n",
+        facts=FACTS,
+        metrics=pl.DataFrame(
+            {"arm": ["curated"] * 2 + ["raw"] * 2, "eval": "objects", "metric": "acc", "seed": [0, 1, 0, 1]}
+        ).with_columns(value=pl.Series([0.5, 0.6, 0.3, 0.4]), n=pl.lit(100)),
+    )
+
+
+@pytest.fixture
+def with_everywhere() -> Callable[[Evidence, str], Evidence]:
+    """The same evidence with a payload in every field that reaches a report."""
+
+    def inject(evidence: Evidence, payload: str) -> Evidence:
+        text = pl.lit(payload)
+        renamed = {"stage": f"clip{payload}", "rule": f"min{payload}"}
+        rule = f"clip{payload}.min{payload}"
+        samples = evidence.samples.with_columns(
+            *(text.alias(name) for name in (c.CAPTION, c.ERROR_MESSAGE, c.LABEL, c.FORMAT, c.CONSENT)),
+            (pl.lit("https://") + text + pl.lit("/x.jpg")).alias(c.URL),
+            pl.lit(payload).alias("language"),
+            pl.when(pl.col(c.REASON).str.starts_with("clip.")).then(pl.lit(rule)).otherwise(c.REASON).alias(c.REASON),
+            pl.when(pl.col(c.OUTCOME) == "dns").then(text).otherwise(c.OUTCOME).alias(c.OUTCOME),
+            pl.col(SCORE).alias(f"score{payload}"),
+        )
+        return replace(
+            evidence,
+            name=payload,
+            samples=samples,
+            funnel=[{**step, **(renamed if step["stage"] == "clip" else {})} for step in evidence.funnel],
+            thresholds=[
+                replace(t, stage=renamed["stage"], rule=renamed["rule"], column=f"score{payload}")
+                for t in evidence.thresholds
+            ],
+            recipe_text=f"name: {payload}\n{payload}",
+            facts={payload: payload, "run path": f"runs/{payload}", "reproduce": f"curate run {payload}"},
+            metrics=evidence.metrics.with_columns(text.alias("arm"), text.alias("eval"), text.alias("metric"))
+            if evidence.metrics is not None
+            else None,
+        )
+
+    return inject

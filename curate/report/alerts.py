@@ -4,7 +4,7 @@ import shlex
 from collections.abc import Iterator
 
 from curate import schema as c
-from curate.report.counts import CLASS_OF, adds_up
+from curate.report.counts import adds_up
 from curate.report.evidence import Evidence
 
 ERROR, WARNING, NOTE = "error", "warning", "note"
@@ -50,10 +50,8 @@ def _download(stats: dict, run: str) -> Iterator[dict[str, str]]:
     if counts["asked"] and counts["downloaded"] < LOW_SUCCESS * counts["asked"]:
         failed = [row for row in stats["outcomes"] if row["outcome"] != c.Outcome.OK]
         most = ", ".join(f"{row['outcome']} {row['count']:,}" for row in failed[:3])
-        again = [row["outcome"] for row in failed if CLASS_OF.get(row["outcome"]) == c.OutcomeClass.TRANSIENT]
         text = f"Only {_percent(counts['downloaded'], counts['asked'])} of the rows were downloaded: {most}."
-        command = f"curate retry {run} --status {','.join(again)}" if again else f"curate stats {run}"
-        yield _alert(WARNING, text, command)
+        yield _alert(WARNING, text, f"curate stats {run}")
     for row in stats["hosts"]["top"]:
         if row["share"] > BIG_HOST:
             text = f"One host has {row['share']:.0%} of the rows: {row['host']} ({row['asked']:,})."
@@ -62,19 +60,18 @@ def _download(stats: dict, run: str) -> Iterator[dict[str, str]]:
 
 def _stages(stats: dict, run: str) -> Iterator[dict[str, str]]:
     for row in stats["stages"]:
-        came, stage = row["in"] + row["added"], shlex.quote(row["stage"])
-        look = f"curate sample {run} --stage {stage} --dropped"
+        came = row["in"] + row["added"]
+        look = f"curate report {run}"
         if came and row["dropped"] > DROPPED_MOST * came:
             share = _percent(row["dropped"], came)
             yield _alert(WARNING, f"{row['stage']} dropped {share} of what reached it.", look)
         if came and not row["dropped"] and not row["added"] and row["stage"] not in ("input", "download"):
             text = f"{row['stage']} dropped nothing of {came:,}: is its threshold too mild?"
-            yield _alert(NOTE, text, f"curate sample {run} --stage {stage} --near-threshold")
+            yield _alert(NOTE, text, look)
     for row in stats["rules"]:
         if row["first_null"] > UNMEASURED * stats["counts"]["downloaded"]:
             text = f"{row['rule']} dropped {row['first_null']:,} samples that could not be measured."
-            stage = shlex.quote(row["stage"])
-            yield _alert(WARNING, text, f"curate sample {run} --stage {stage} --dropped")
+            yield _alert(WARNING, text, f"curate report {run}")
 
 
 def _thresholds(stats: dict, run: str) -> Iterator[dict[str, str]]:
@@ -85,8 +82,8 @@ def _thresholds(stats: dict, run: str) -> Iterator[dict[str, str]]:
                     f"{row['stage']}.{row['rule']} cuts where the histogram is steep: {row['near']:,} samples "
                     f"({_percent(row['near'], block['count'])}) lie within 1% of the range of {row['value']:g}."
                 )
-                stage = shlex.quote(row["stage"])
-                yield _alert(WARNING, text, f"curate sample {run} --stage {stage} --near-threshold")
+                setting = shlex.quote(f"filters.{row['stage']}.{row['rule']}=VALUE")
+                yield _alert(WARNING, text, f"curate whatif {run} --set {setting}")
 
 
 def _duplicates(stats: dict, run: str) -> Iterator[dict[str, str]]:

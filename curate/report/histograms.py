@@ -1,8 +1,9 @@
 """Numeric columns: quantiles, a histogram split by verdict, and how many samples sit at a threshold.
 
 A histogram's range is the data's, unless a few outliers would squeeze the rest: then its end bins hold them.
-Its bins are whole numbers for whole numbers, steps of 1, 2, 2.5 or 5 otherwise, and even in the logarithm when the
-data spans orders of magnitude. Infinities are in the end bins and in no quantile. Bins hold edge <= value < next edge. kept + dropped of all bins = count.
+Its bins are whole numbers for whole numbers, steps of 1, 2, 2.5 or 5 otherwise, and even in the logarithm
+when the data spans orders of magnitude. Bins hold edge <= value < next edge; kept + dropped of all bins =
+count. Infinities are in the end bins and in no quantile.
 """
 
 import math
@@ -53,7 +54,7 @@ def numeric_columns(frame: pl.LazyFrame, columns: Iterable[str], thresholds: Seq
         mine = [t for t in thresholds if t.column == name]
         ends = block.pop("_ends")
         if block["quantiles"]:
-            scale = _scale(ends, block["quantiles"], integer[name], mine)
+            scale = _scale(ends, block["quantiles"]["median"], integer[name], mine)
             queries += [_binned(values, name, scale, mine), _near(values, name, scale, mine)]
             drawn.append((block, scale, mine))
     answers = pl.collect_all(queries) if queries else []
@@ -89,7 +90,7 @@ def _summaries(values: pl.LazyFrame, integer: dict[str, bool]) -> dict[str, dict
             "histogram": None,
             "thresholds": [],
             "integer": integer[name],
-            "_ends": (found[f"{name}\0_low"], found[f"{name}\0_high"]),
+            "_ends": tuple(found[f"{name}\0{label}"] for label in ("_low", "_high", "min", "max")),
         }
     return blocks
 
@@ -100,10 +101,9 @@ def tidy(value: float) -> float:
 
 
 def _scale(
-    ends: tuple[float, float], quantiles: dict[str, float], integer: bool, thresholds: Sequence[Threshold]
+    ends: tuple[float, float, float, float], median: float, integer: bool, thresholds: Sequence[Threshold]
 ) -> _Scale:
-    lowest, highest = quantiles["min"], quantiles["max"]
-    low, high = ends
+    low, high, lowest, highest = ends
     if highest - lowest <= 2 * (high - low):
         low, high = lowest, highest
     cuts = [cut(t, integer) for t in thresholds if lowest <= t.value <= highest]
@@ -111,7 +111,7 @@ def _scale(
         beyond = 0.1 * max(abs(value - low), abs(high - value))
         low, high = min(low, max(lowest, value - beyond)), max(high, min(highest, value + beyond))
     positive = low >= 0 if integer else low > 0
-    if positive and high > SPREAD * max(quantiles["median"], 1.0 if integer else 0.0):
+    if positive and high > SPREAD * max(median, 1.0 if integer else 0.0):
         return _Scale(_with_cuts(_log_edges(low, high, integer), cuts), True)
     return _Scale(_integer_edges(low, high) if integer else _float_edges(low, high), False)
 

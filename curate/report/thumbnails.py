@@ -32,6 +32,7 @@ def thumbnail(data: bytes | None) -> Thumbnail | None:
             small.thumbnail((SIDE, SIDE))
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
         return None  # Pillow's ways to say that a file is damaged
+    small.info = {}  # a JPEG's comment would be written again
     out = io.BytesIO()
     small.save(out, "JPEG", quality=QUALITY, optimize=True)
     uri = "data:image/jpeg;base64," + base64.b64encode(out.getvalue()).decode("ascii")

@@ -36,7 +36,7 @@ class OpenClipSpec:
         return _identity(self)
 
 
-_known: dict[tuple[str, int, int, str], str] = {}
+_known: dict[tuple[str, int, int], str] = {}  # file, size and date -> sha256, for one process only
 
 
 def _identity(spec: OpenClipSpec) -> str:
@@ -54,14 +54,17 @@ def _identity(spec: OpenClipSpec) -> str:
             "save its state_dict with safetensors.torch.save_file",
         )
     status = path.stat()
-    key = (str(path), status.st_size, status.st_mtime_ns, spec.arch)
+    key = (str(path), status.st_size, status.st_mtime_ns)
     if key not in _known:
         with path.open("rb") as stream:
-            digest = hashlib.file_digest(stream, "sha256").hexdigest()
-        if spec.sha256 and digest != spec.sha256:
-            raise InputError(f"model {spec.name!r}: {spec.weights} has sha256 {digest}, not {spec.sha256}")
-        _known[key] = hashlib.sha256(f"{_architecture(spec.arch)}\n{digest}".encode()).hexdigest()
-    return _known[key]
+            _known[key] = hashlib.file_digest(stream, "sha256").hexdigest()
+    digest = _known[key]
+    if spec.sha256 and digest != spec.sha256:
+        raise InputError(
+            f"model {spec.name!r}: {spec.weights} has sha256 {digest}, not {spec.sha256}",
+            "fetch the weights again, or correct sha256 in the recipe",
+        )
+    return hashlib.sha256(f"{_architecture(spec.arch)}\n{digest}".encode()).hexdigest()
 
 
 def _architecture(arch: str) -> str:

@@ -211,8 +211,8 @@ BOMBS = {
     "png-thin": lambda: png_claiming(20_000, 1, rows=1),
     "png-just-over": lambda: png_claiming(10_000, 5_001),
     "jpeg": lambda: jpeg_claiming(20_000, 20_000),
-    "webp": lambda: webp_claiming(16_383, 16_383),
-    "webp-canvas": lambda: webp_canvas_claiming(16_384, 16_384),
+    "webp": lambda: webp_claiming(12_000, 12_000),
+    "webp-canvas": lambda: webp_canvas_claiming(13_000, 13_000),
     "gif": lambda: gif_claiming(60_000, 60_000),
     "bmp": lambda: bmp_claiming(15_000, 15_000),
     "avif": lambda: avif_claiming(16_000, 16_000),
@@ -262,7 +262,7 @@ def near(got: tuple[int, ...], expected: tuple[int, ...], tolerance: int = 2) ->
     return max(abs(a - b) for a, b in zip(got, expected, strict=True)) <= tolerance
 
 
-@pytest.mark.parametrize(("value", "level"), [(0, 0), (32_896, 128), (65_535, 255), (257, 1), (12_850, 50)])
+@pytest.mark.parametrize(("value", "level"), [(0, 0), (32_896, 128), (65_535, 255), (257, 1), (33_000, 128), (100, 0)])
 def test_16_bit_grey_is_scaled_not_clipped(value: int, level: int) -> None:
     assert pixel(png16(value)) == (level,) * 3
 

@@ -1,0 +1,55 @@
+"""Examples run, and the README says what is so."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from pipelines.cli import app
+
+ROOT = Path(__file__).resolve().parents[1]
+README = (ROOT / "README.md").read_text()
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "examples").glob("*.py")), ids=lambda path: path.name)
+def test_an_example_runs(path, tmp_path):
+    done = subprocess.run([sys.executable, str(path)], capture_output=True, text=True, cwd=tmp_path, check=False)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.strip()
+
+
+def test_the_readmes_python_runs():
+    for block in re.findall(r"```python\n(.*?)```", README, re.DOTALL):
+        space: dict = {}
+        exec(block, space)
+        assert space["best"].to_list() == [True, False, True]
+
+
+def test_every_command_in_the_readme_exists_and_every_command_is_in_it():
+    real = {command.name or command.callback.__name__ for command in app.registered_commands}
+    named = set(re.findall(r"curate ([a-z]+)\b", README)) - {"retry"}
+    assert named <= real and real <= named | {"demo"}
+    assert "`curate retry`" in README.split("What it does not do yet")[1]
+
+
+def test_the_readmes_recipe_keys_are_the_recipes():
+    from curate.filters import FILTERS
+    from pipelines.recipe import KINDS
+
+    assert set(re.findall(r"^\| `(\w+)` \|", README, re.MULTILINE)) == {item.type for item in FILTERS}
+    assert all(f"`{kind}:" in README for kind in KINDS)
+
+
+def test_the_readmes_first_steps_work_in_an_empty_folder(tmp_path):
+    script = "import sys; from pipelines.cli import main; main(sys.argv[1:])"
+
+    def curate(*arguments):
+        return subprocess.run([sys.executable, "-c", script, *arguments], capture_output=True, text=True, cwd=tmp_path, check=False)
+
+    assert curate("init", "mydata").returncode == 0
+    missing = curate("check", "mydata/recipe.yaml")
+    assert missing.returncode == 4 and "urls.csv" in missing.stderr
+    (tmp_path / "mydata/urls.csv").write_text("url,caption\nhttp://a.example/1.jpg,three words here\n")
+    assert curate("check", "mydata/recipe.yaml").returncode == 0

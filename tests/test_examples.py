@@ -46,7 +46,9 @@ def test_the_readmes_first_steps_work_in_an_empty_folder(tmp_path):
     script = "import sys; from pipelines.cli import main; main(sys.argv[1:])"
 
     def curate(*arguments):
-        return subprocess.run([sys.executable, "-c", script, *arguments], capture_output=True, text=True, cwd=tmp_path, check=False)
+        return subprocess.run(
+            [sys.executable, "-c", script, *arguments], capture_output=True, text=True, cwd=tmp_path, check=False
+        )
 
     assert curate("init", "mydata").returncode == 0
     missing = curate("check", "mydata/recipe.yaml")

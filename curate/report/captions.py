@@ -19,53 +19,13 @@ ENOUGH = 5  # captions of the pool before a concept's share means something
 LONGEST = 60  # characters of a word; longer ones are keys and hashes
 
 # Left out of concepts at either end, so that "of the" is none. Word counts leave nothing out.
+# fmt: off
 FUNCTION_WORDS = [
-    "a",
-    "an",
-    "and",
-    "are",
-    "as",
-    "at",
-    "be",
-    "but",
-    "by",
-    "for",
-    "from",
-    "has",
-    "have",
-    "he",
-    "her",
-    "his",
-    "i",
-    "in",
-    "is",
-    "it",
-    "its",
-    "my",
-    "not",
-    "of",
-    "on",
-    "or",
-    "our",
-    "she",
-    "so",
-    "that",
-    "the",
-    "their",
-    "they",
-    "this",
-    "to",
-    "was",
-    "we",
-    "were",
-    "what",
-    "when",
-    "who",
-    "will",
-    "with",
-    "you",
-    "your",
+    "a", "an", "and", "are", "as", "at", "be", "but", "by", "for", "from", "has", "have", "he", "her",
+    "his", "i", "in", "is", "it", "its", "my", "not", "of", "on", "or", "our", "she", "so", "that", "the",
+    "their", "they", "this", "to", "was", "we", "were", "what", "when", "who", "will", "with", "you", "your",
 ]
+# fmt: on
 
 
 def caption_statistics(frame: pl.LazyFrame) -> dict:

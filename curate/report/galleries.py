@@ -13,6 +13,7 @@ from curate import schema as c
 from curate.report.columns import MEASURABLE, RULE
 from curate.report.evidence import Threshold
 from curate.report.numbers import number
+from curate.uid import draw
 
 BUDGET = 240  # thumbnails of a page
 ROW = 3  # pictures side by side in one of three galleries
@@ -79,7 +80,7 @@ class Galleries:
 
     def _drawn(self, condition: pl.Expr, purpose: str, column: str | None = None) -> list[dict]:
         found = self._select(condition, column).sort(c.UID).head(CANDIDATES).collect().to_dicts()
-        return sorted(found, key=lambda row: 0)[: self.size]
+        return sorted(found, key=lambda row: (draw(0, row[c.UID] or "", purpose), row[c.UID] or ""))[: self.size]
 
     def _nearest(self, condition: pl.Expr, threshold: Threshold) -> list[dict]:
         away = (pl.col("score") - threshold.value).abs()

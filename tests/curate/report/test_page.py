@@ -4,6 +4,7 @@ import re
 from collections.abc import Callable
 from dataclasses import replace
 from html.parser import HTMLParser
+from itertools import pairwise
 
 import polars as pl
 import pytest
@@ -12,89 +13,21 @@ from curate.report.evidence import Evidence
 from curate.report.page import render_page
 from curate.report.statistics import statistics
 
-TAGS = set(
-    [
-        "html",
-        "head",
-        "meta",
-        "title",
-        "style",
-        "body",
-        "a",
-        "nav",
-        "p",
-        "ul",
-        "ol",
-        "li",
-        "span",
-        "main",
-        "header",
-        "h1",
-        "h2",
-        "h3",
-        "h4",
-        "h5",
-        "div",
-        "b",
-        "i",
-        "br",
-        "dl",
-        "dt",
-        "dd",
-        "code",
-        "pre",
-        "section",
-        "table",
-        "thead",
-        "tbody",
-        "tfoot",
-        "tr",
-        "th",
-        "td",
-        "svg",
-        "g",
-        "rect",
-        "line",
-        "text",
-        "details",
-        "summary",
-        "figure",
-        "figcaption",
-        "img",
-        "bdi",
-        "small",
-    ]
-)
-ATTRIBUTES = set(
-    [
-        "lang",
-        "charset",
-        "http-equiv",
-        "content",
-        "name",
-        "class",
-        "href",
-        "id",
-        "aria-label",
-        "aria-hidden",
-        "role",
-        "scope",
-        "colspan",
-        "title",
-        "src",
-        "width",
-        "height",
-        "alt",
-        "x",
-        "y",
-        "x1",
-        "x2",
-        "y1",
-        "y2",
-        "dx",
-        "text-anchor",
-    ]
-)
+# fmt: off
+TAGS = {
+    "html", "head", "meta", "title", "style", "body", "a", "nav", "p", "ul", "ol", "li", "span", "main",
+    "header", "h1", "h2", "h3", "h4", "h5", "div", "b", "i", "br", "dl", "dt", "dd", "code", "pre",
+    "section", "table", "thead", "tbody", "tfoot", "tr", "th", "td", "svg", "g", "rect", "line", "text",
+    "details", "summary", "figure", "figcaption", "img", "bdi", "small",
+}
+# fmt: on
+# fmt: off
+ATTRIBUTES = {
+    "lang", "charset", "http-equiv", "content", "name", "class", "href", "id", "aria-label", "aria-hidden",
+    "role", "scope", "colspan", "title", "src", "width", "height", "alt", "x", "y", "x1", "x2", "y1", "y2",
+    "dx", "text-anchor",
+}
+# fmt: on
 
 PAYLOADS = [
     "<script>alert(1)</script>",
@@ -222,7 +155,7 @@ def test_columns_of_the_funnel_add_up_in_the_page(run: Evidence) -> None:
     assert len(rows) == len(run.funnel)
     for came, added, dropped, kept, _ in rows:
         assert came + added == dropped + kept
-    assert all(row[0] == before[3] for before, row in zip(rows, rows[1:], strict=False))
+    assert all(row[0] == before[3] for before, row in pairwise(rows))
 
 
 def test_sections_in_order(run: Evidence, ten: Evidence) -> None:

@@ -161,11 +161,9 @@ def test_plain_json_and_deterministic(run: Evidence) -> None:
 
 def test_alerts_name_a_command(ten: Evidence, run: Evidence) -> None:
     texts = {alert["text"]: alert["command"] for alert in statistics(ten)["alerts"]}
-    assert texts["Only 60.0% of the rows were downloaded: 404 3, timeout 1."] == (
-        "curate retry runs/ten --status timeout"
-    )
+    assert texts["Only 60.0% of the rows were downloaded: 404 3, timeout 1."] == ("curate stats runs/ten")
     assert "One host has 40% of the rows: host0.example (4)." in texts
-    assert texts["clip.min dropped 1 samples that could not be measured."].startswith("curate sample runs/ten")
+    assert texts["clip.min dropped 1 samples that could not be measured."] == "curate report runs/ten"
 
 
 def test_alert_for_a_funnel_that_does_not_add_up(ten: Evidence) -> None:

@@ -1,6 +1,7 @@
 """Plain statistics of the alt-text.
 
-A word is a run of letters and digits, with inner apostrophes and hyphens: `it's`, `half-open`, `1920x1080`.
+A word is a run of letters and digits with inner apostrophes, hyphens, dots and underscores: `it's`, `half-open`,
+`3.5`, `1920x1080`. So a file name (`IMG_2041.JPG`) is one word, as it is for a reader.
 A script without spaces (Chinese, Japanese, Thai) gives one word per run; use `chars` for those.
 """
 
@@ -10,7 +11,7 @@ import pyarrow as pa
 from curate import schema as c
 from curate.signals import Batch
 
-WORD = r"[\p{L}\p{M}\p{N}]+(?:['’\-][\p{L}\p{M}\p{N}]+)*"
+WORD = r"[\p{L}\p{M}\p{N}]+(?:(?:['’\-.]|_+)[\p{L}\p{M}\p{N}]+)*"
 
 
 class TextStats:

@@ -1,5 +1,8 @@
 """`curate demo`."""
 
+import os
+import shutil
+import sys
 import time
 from pathlib import Path
 
@@ -45,9 +48,14 @@ def run_demo(folder: str, seed: int, pairs: int, engine: str, json: bool) -> Non
     run = Path(recipe.run_dir)
     shown = run.relative_to(Path.cwd()) if run.is_relative_to(Path.cwd()) else run
     say(f"\n{time.monotonic() - began:.0f} s. Three things to try next:")
-    say(f"  curate explain {shown} {_dropped(workspace)}")
-    say(f"  curate whatif {shown} --set filters.phash_dedup.max_distance=8")
-    say(f"  curate stats {shown}")
+    say(f"  {_command()} explain {shown} {_dropped(workspace)}")
+    say(f"  {_command()} whatif {shown} --set filters.phash_dedup.max_distance=8")
+    say(f"  {_command()} stats {shown}")
+
+
+def _command() -> str:
+    """`curate`, or the path of it where the environment is not active."""
+    return "curate" if shutil.which("curate") else os.path.relpath(sys.argv[0])
 
 
 def _dropped(workspace: Workspace) -> str:

@@ -11,6 +11,7 @@ from PIL import Image, ImageDraw
 
 from curate import schema as c
 from curate.report.evidence import Evidence, Threshold
+from curate.report.page import render_page
 
 FACTS = {"seed": "7", "recipe": "9f3c", "run path": "runs/ten", "reproduce": "curate run recipe.yaml"}
 PAIRS = {"uid_a": pl.String, "uid_b": pl.String, "distance": pl.UInt8}
@@ -71,7 +72,7 @@ def funnel(*steps: tuple[str, str, int, int], start: int) -> list[dict]:
     return rows
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def ten() -> Evidence:
     steps = [("input", "repeated", 0, 1), ("download", "404", 0, 2), ("download", "timeout", 0, 1)]
     steps += [("text", "words", 0, 1), ("clip", "min", 0, 2)]
@@ -90,7 +91,7 @@ def ten() -> Evidence:
     )
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def empty(ten: Evidence) -> Evidence:
     return replace(ten, samples=ten.samples.clear(), funnel=[], duplicates=ten.duplicates.clear())
 
@@ -104,7 +105,7 @@ def picture(number: int) -> bytes:
     return out.getvalue()
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def run() -> Evidence:
     """160 rows: every fifth is a dead link, every third of the rest is dropped by its score."""
     words = ["red", "car", "on", "the", "green", "hill", "with", "a", "small", "dog"]
@@ -138,7 +139,13 @@ def run() -> Evidence:
     )
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
+def page(run: Evidence) -> str:
+    """The run's report, rendered once."""
+    return render_page(run)
+
+
+@pytest.fixture(scope="session")
 def with_everywhere() -> Callable[[Evidence, str], Evidence]:
     """The same evidence with a payload in every field that reaches a report."""
 

@@ -7,9 +7,6 @@ from pathlib import Path
 
 import pytest
 
-from curate.report.evidence import Evidence
-from curate.report.page import render_page
-
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 QUIET = [
     "--headless",
@@ -43,8 +40,8 @@ def open_page(page: str, folder: Path) -> tuple[str, str]:
 
 @pytest.mark.slow
 @pytest.mark.skipif(CHROMIUM is None, reason="no Chromium here")
-def test_opens_offline_without_a_complaint(run: Evidence, tmp_path: Path) -> None:
-    dom, console = open_page(render_page(run), tmp_path)
+def test_opens_offline_without_a_complaint(page: str, tmp_path: Path) -> None:
+    dom, console = open_page(page, tmp_path)
     assert console == ""
     headings = re.findall(r"<h2>([^<]*)</h2>", dom)
     assert headings == [
@@ -65,9 +62,9 @@ def test_opens_offline_without_a_complaint(run: Evidence, tmp_path: Path) -> Non
 
 @pytest.mark.slow
 @pytest.mark.skipif(CHROMIUM is None, reason="no Chromium here")
-def test_the_policy_holds_against_a_page_that_was_tampered_with(run: Evidence, tmp_path: Path) -> None:
+def test_the_policy_holds_against_a_page_that_was_tampered_with(page: str, tmp_path: Path) -> None:
     """Proof that the console is read: what autoescape keeps out would be refused, loudly."""
     attack = "<img src='https://evil.example/x.png'><script>document.title = 'pwned'</script></body>"
-    dom, console = open_page(render_page(run).replace("</body>", attack), tmp_path)
+    dom, console = open_page(page.replace("</body>", attack), tmp_path)
     assert "Content Security Policy" in console
     assert "<title>drawn: curation report</title>" in dom

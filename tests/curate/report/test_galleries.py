@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+import polars as pl
 import pytest
 
 from curate import schema as c
@@ -34,6 +35,15 @@ def test_the_choice_does_not_depend_on_order(run: Evidence) -> None:
     shuffled = replace(run, samples=run.samples.collect().sample(fraction=1, shuffle=True, seed=3).lazy())
     assert galleries(shuffled).threshold(run.thresholds[0]) == galleries(run).threshold(run.thresholds[0])
     assert galleries(shuffled).kept() == galleries(run).kept()
+
+
+def test_a_draw_is_by_uid_and_purpose(run: Evidence) -> None:
+    kept = [sample[c.UID] for sample in galleries(run).kept().samples]
+    first = run.samples.filter(pl.col(c.KEEP)).select(c.UID).collect()[c.UID].sort().to_list()
+    assert kept != first[: len(kept)]
+    assert kept == [sample[c.UID] for sample in galleries(run, 12).kept().samples][:6]
+    passed = galleries(run).stage("phash", ["phash.max_distance"])[1].samples
+    assert [sample[c.UID] for sample in passed] != kept
 
 
 def test_a_maximum_is_mirrored(run: Evidence) -> None:

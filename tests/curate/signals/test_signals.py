@@ -68,11 +68,11 @@ def test_sharpness_is_the_variance_of_scipys_laplacian():
 
 
 def test_words():
-    texts = ["A cat's half-open 1920x1080 été", "", None, "cat cat", "...", "猫と犬"]
-    table = TextStats().measure(Batch([""] * 6, texts))
+    texts = ["A cat's half-open 1920x1080 été", "", None, "cat cat", "...", "猫と犬", "IMG_3374.JPG", "a_b__c 3.5 cm. End"]
+    table = TextStats().measure(Batch([""] * 8, texts))
     assert table.schema == c.TEXT_STATS
-    assert table.column(c.WORDS).to_pylist() == [5, 0, None, 2, 0, 1]
-    assert table.column(c.DISTINCT_WORDS).to_pylist() == [5, 0, None, 1, 0, 1]
+    assert table.column(c.WORDS).to_pylist() == [5, 0, None, 2, 0, 1, 1, 4]
+    assert table.column(c.DISTINCT_WORDS).to_pylist() == [5, 0, None, 1, 0, 1, 1, 4]
     assert table.column(c.LETTER_SHARE).to_pylist()[1] is None
 
 

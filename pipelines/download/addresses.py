@@ -1,113 +1,111 @@
-"""Which URLs and addresses may be asked at all: http and https, on public addresses, on ports 80 and 443.
+"""Which addresses may be connected to: public ones, and those the recipe names.
 
-A list of URLs is written by strangers. Every address that a name resolves to must be globally routable,
-also when it is wrapped (IPv4-mapped IPv6, 6to4, Teredo, NAT64), at the first request and at every redirect.
+A name is resolved once, every answer is checked, and the connection goes to a checked address. One private
+answer among public ones refuses them all: a name that sometimes points inwards is not to be trusted.
 """
 
-import fnmatch
-import ipaddress
-import re
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Sequence
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
 
-from yarl import URL
+from curate.schema import Outcome
+from pipelines.download.policy import FetchPolicy, Refused
+from pipelines.download.urls import PORTS, Target
 
-MAX_URL = 8_192
-NAT64 = ipaddress.ip_network("64:ff9b::/96")
-_FORBIDDEN = re.compile(r"[\x00-\x1f\x7f]")
-_NUMBER = re.compile(r"0[xX][0-9a-fA-F]*|[0-9]+")
-
-Address = ipaddress.IPv4Address | ipaddress.IPv6Address
-
-
-class BadUrl(ValueError):
-    """Not a URL that can be asked for. The message never holds a user name or password."""
-
-
-@dataclass(frozen=True)
-class Target:
-    """A URL in the form that goes on the wire."""
-
-    url: URL
-    host: str  # lower case, no trailing dot, no brackets
-    port: int
-
-    @property
-    def literal(self) -> Address | None:
-        """The address that the host spells out, in any of the ways that a C library reads."""
-        return literal_address(self.host)
+# Ranges that Python's `is_global` passes in some supported version, though nothing public lives there.
+_NOT_PUBLIC_4 = tuple(
+    map(
+        IPv4Network,
+        (
+            "192.0.0.0/24",  # protocol assignments
+            "192.88.99.0/24",  # 6to4 relays, withdrawn
+            "168.63.129.16/32",  # the host's own services inside one large cloud
+        ),
+    )
+)
+_UNICAST_6 = IPv6Network("2000::/3")  # the only IPv6 space handed out to the public
+_NOT_PUBLIC_6 = (IPv6Network("3fff::/20"),)  # documentation
+_NAT64 = IPv6Network("64:ff9b::/96")
 
 
-def parse(text: str) -> Target:
-    """Normalise as browsers do: spaces and non-ASCII letters are encoded, IDN becomes ASCII, userinfo goes."""
-    text = text.strip(" ")
-    if len(text) > MAX_URL:
-        raise BadUrl(f"longer than {MAX_URL:,} characters")
-    if _FORBIDDEN.search(text):
-        raise BadUrl("control characters")
+def is_public(address: IPv4Address | IPv6Address) -> bool:
+    """The address is reachable from anywhere, and so is every IPv4 address wrapped inside it."""
+    if isinstance(address, IPv4Address):
+        return (
+            address.is_global
+            and not (address.is_multicast or address.is_reserved)
+            and not any(address in network for network in _NOT_PUBLIC_4)
+        )
+    if address.ipv4_mapped:
+        return is_public(address.ipv4_mapped)
+    if address in _NAT64:
+        return is_public(IPv4Address(int(address) & 0xFFFF_FFFF))
+    inner = [address.sixtofour] if address.sixtofour else list(address.teredo or ())
+    return (
+        address in _UNICAST_6
+        and address.is_global
+        and not any(address in network for network in _NOT_PUBLIC_6)
+        and all(map(is_public, inner))
+    )
+
+
+class Gate:
+    """Admits the addresses of a host, all or none, and remembers them for the last check before a connect."""
+
+    def __init__(self, policy: FetchPolicy) -> None:
+        self._allowed = {entry.lower().removesuffix(".") for entry in policy.allow_private_hosts}
+        self._resolve = {pattern.lower(): endpoint(target) for pattern, target in policy.resolve.items()}
+        self._admitted: set[tuple[str, int]] = set()
+
+    def check(self, target: Target) -> None:
+        """What can be said before any lookup: the port, and the host if it is an address."""
+        if target.address:
+            self.admit(target.host, target.port, [(target.host, target.port)])
+        elif self.resolved(target.host):
+            return  # the port that counts is the one it is mapped to
+        elif target.port not in PORTS.values() and not self._some_host_may_use(target.port):
+            raise self._wrong_port(target.port)
+
+    def resolved(self, host: str) -> tuple[str, int | None] | None:
+        """The address, and maybe port, that the policy answers for a name."""
+        if host in self._resolve:
+            return self._resolve[host]
+        labels = host.split(".")
+        stars = ("*." + ".".join(labels[at:]) for at in range(1, len(labels)))
+        return next((self._resolve[star] for star in stars if star in self._resolve), None)
+
+    def admit(self, host: str, port: int, endpoints: Sequence[tuple[str, int]]) -> None:
+        """Raises Refused unless every endpoint of the host may be connected to."""
+        for text, to_port in endpoints:
+            address = ip_address(text)
+            if self._allowed & _names(host, port, address, to_port):
+                continue
+            if not is_public(address):
+                raise Refused(Outcome.PRIVATE_ADDRESS, f"{host} is at {address}, which is not a public address")
+            if to_port not in PORTS.values():
+                raise self._wrong_port(to_port)
+        self._admitted.update(endpoints)
+
+    def admitted(self, address: str, port: int) -> bool:
+        return (address, port) in self._admitted
+
+    def _some_host_may_use(self, port: int) -> bool:
+        return any(entry.endswith(f":{port}") or ":" not in entry for entry in self._allowed)
+
+    @staticmethod
+    def _wrong_port(port: int) -> Refused:
+        return Refused(Outcome.BAD_URL, f"port {port} is neither 80 nor 443 nor allowed for this host")
+
+
+def endpoint(text: str) -> tuple[str, int | None]:
+    """ "127.0.0.1:8123", "[::1]:80" or an address alone, as address and port. Raises ValueError."""
     try:
-        url = URL(text.replace("\\", "/"))
-        host, port = url.raw_host, url.port
-    except (ValueError, TypeError, UnicodeError) as error:
-        raise BadUrl("not a URL") from error
-    if url.scheme not in ("http", "https"):
-        raise BadUrl(f"scheme {url.scheme[:20]!r}, not http or https" if url.scheme else "no scheme")
-    if not host or port is None:
-        raise BadUrl("no host")
-    return Target(url.with_user(None).with_fragment(None), host.rstrip(".").lower(), port)
-
-
-def literal_address(host: str) -> Address | None:
-    """`127.1`, `0x7f000001`, `2130706433`, `0177.0.0.1`, `::1`: inet_aton's spellings and IPv6's."""
-    try:
-        return ipaddress.ip_address(host.partition("%")[0])
+        return str(ip_address(text.strip("[]"))), None
     except ValueError:
-        pass
-    parts = host.split(".")
-    if not 1 <= len(parts) <= 4 or not all(_NUMBER.fullmatch(part) for part in parts):
-        return None
-    try:
-        numbers = [_number(part) for part in parts]
-    except ValueError:
-        return None
-    *heads, last = numbers
-    if any(head > 255 for head in heads) or last >= 256 ** (5 - len(numbers)):
-        return None
-    return ipaddress.IPv4Address(sum(head << (24 - 8 * i) for i, head in enumerate(heads)) + last)
+        address, _, port = text.rpartition(":")
+        return str(ip_address(address.strip("[]"))), int(port)
 
 
-def _number(part: str) -> int:
-    if part[:2].lower() == "0x":
-        return int(part[2:] or "0", 16)
-    return int(part, 8) if part.startswith("0") and len(part) > 1 else int(part)
-
-
-def is_public(address: Address) -> bool:
-    """Globally routable, and so is every address wrapped in it."""
-    if isinstance(address, ipaddress.IPv6Address):
-        inner: list[Address] = []
-        if address.ipv4_mapped is not None:
-            inner.append(address.ipv4_mapped)
-        if address.sixtofour is not None:
-            inner.append(address.sixtofour)
-        if address.teredo is not None:
-            inner += list(address.teredo)
-        if address in NAT64:
-            inner.append(ipaddress.IPv4Address(int(address) & 0xFFFFFFFF))
-        if inner:
-            return all(map(is_public, inner))
-    return address.is_global and not address.is_multicast and not address.is_reserved
-
-
-def allowed(host: str, port: int, allow: Iterable[str]) -> bool:
-    """Is this host, or host:port, one that the user's recipe names?"""
-    host = host.strip("[]")
-    return any(entry.strip("[]") in (host, f"{host}:{port}") or entry == f"[{host}]:{port}" for entry in allow)
-
-
-def mapped(host: str, resolve: dict[str, str]) -> str | None:
-    """The address:port that the recipe maps a host to."""
-    for pattern, target in resolve.items():
-        if fnmatch.fnmatchcase(host, pattern.lower()):
-            return target
-    return None
+def _names(host: str, port: int, address: IPv4Address | IPv6Address, to_port: int) -> set[str]:
+    """Every way in which `allow_private_hosts` may name an endpoint."""
+    shown = f"[{address}]" if isinstance(address, IPv6Address) else str(address)
+    return {host, f"{host}:{port}", str(address), shown, f"{shown}:{to_port}"}

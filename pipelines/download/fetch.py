@@ -1,292 +1,259 @@
-"""Fetch URLs that strangers wrote, within bounds of time, bytes and addresses. Never raises for what a network does.
+"""Fetches URLs that strangers wrote, within bounds of time, bytes and addresses.
 
-One deadline covers a try from DNS to the last byte, redirects included. Names are resolved once per try, every
-answer is checked, and the connection goes to a checked address with the Host and SNI of the URL. Redirects are
-followed here, hop by hop, each under the same checks. Opt-out headers are read before the body.
+    async with Fetcher(policy) as fetcher:
+        async for place, fetched in fetcher.fetch_each(urls): ...
+
+Nothing the network does raises: each URL ends in one outcome. One attempt has one wall-clock deadline, from
+DNS to the last byte, redirects included. Every redirect is checked like a first URL. Opt-out headers are read
+before the body, on every answer along the way.
 """
 
 import asyncio
 import random
-import socket
-import ssl
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from dataclasses import replace
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import aclosing
+from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 import aiohttp
-from aiohttp.abc import AbstractResolver, ResolveResult
+from aiohttp.http_exceptions import HttpProcessingError
+from yarl import URL
 
 from curate.schema import OUTCOME_CLASS, Outcome, OutcomeClass
-from pipelines.download.addresses import BadUrl, Target, allowed, is_public, literal_address, mapped, parse
-from pipelines.download.answer import Fetched, decoded, failed, parse_relative, retry_after, status_outcome
+from pipelines.download.addresses import Gate
+from pipelines.download.answer import Fetched, broken, retry_after, status_outcome
+from pipelines.download.connections import Connect, Resolver, SystemResolver, open_session, plain_socket
+from pipelines.download.encoding import Body
 from pipelines.download.opt_out import refusal
-from pipelines.download.policy import FetchPolicy
+from pipelines.download.policy import NAME, FetchPolicy, Refused
+from pipelines.download.urls import Target, follow, parse_url
 
-CHUNK = 65_536
 REDIRECTS = (301, 302, 303, 307, 308)
+FIRST_PAUSE = 0.5  # seconds; doubled at every further attempt
+_UNREACHABLE = (Outcome.TIMEOUT, Outcome.DNS, Outcome.CONNECT, Outcome.TLS)
 
 
 class Clock(Protocol):
     async def sleep(self, seconds: float) -> None: ...
 
 
-class RealClock:
+class MonotonicClock:
     async def sleep(self, seconds: float) -> None:
         await asyncio.sleep(seconds)
 
 
-Resolver = Callable[[str, int], Awaitable[list[str]]]  # host, port -> addresses
+@dataclass
+class _Host:
+    slots: asyncio.Semaphore
+    failures: int = 0  # in a row without any answer
+    outcome: Outcome = Outcome.CONNECT  # of the last of them
 
 
-async def system_resolver(host: str, port: int) -> list[str]:
-    """All addresses of a name, as the operating system gives them. Raises OSError."""
-    if host == "invalid" or host.endswith(".invalid"):  # RFC 6761: never looked up
-        raise OSError("no such name")
-    loop = asyncio.get_running_loop()
-    found = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-    return list(dict.fromkeys(str(entry[4][0]) for entry in found))
+@dataclass
+class _Trail:
+    """Where an attempt has got to, for whoever has to say how it ended."""
 
-
-class _Refused(Exception):
-    """An answer of ours, on its way out of the depths."""
-
-    def __init__(self, fetched: Fetched) -> None:
-        super().__init__(fetched.message)
-        self.fetched = fetched
-
-
-class _Pinned(AbstractResolver):
-    """What aiohttp asks for the addresses of a host: only those that were checked."""
-
-    def __init__(self) -> None:
-        self.checked: dict[tuple[str, int], list[tuple[str, int]]] = {}
-
-    async def resolve(self, host: str, port: int = 0, family: int = socket.AF_INET) -> list[ResolveResult]:
-        found = self.checked.get((host.rstrip(".").lower(), port))
-        if not found:
-            raise OSError(f"{host}: no checked address")
-        return [
-            ResolveResult(
-                hostname=host,
-                host=address,
-                port=to,
-                family=socket.AF_INET6 if ":" in address else socket.AF_INET,
-                proto=0,
-                flags=socket.AI_NUMERICHOST,
-            )
-            for address, to in found
-        ]
-
-    async def close(self) -> None: ...
+    host: _Host
+    target: Target
+    hops: int = 0
+    unanswered: bool = False  # the host is being asked now
+    seen: set[str] = field(default_factory=set)
 
 
 class Fetcher:
-    """Lives in one event loop: `async with Fetcher(policy) as fetcher: await fetcher.fetch(url)`.
-
-    `resolver`, `clock` and `rng` can be given by tests; `on_connect` hears of every address before it is used.
-    """
+    """Lives in one event loop, as an async context manager."""
 
     def __init__(
         self,
         policy: FetchPolicy,
         *,
-        resolver: Resolver = system_resolver,
+        resolver: Resolver | None = None,  # the system's
+        connect: Connect = plain_socket,
         clock: Clock | None = None,
         rng: random.Random | None = None,
-        on_connect: Callable[[str, int], None] = lambda address, port: None,
     ) -> None:
-        self.policy = policy
-        self._resolver, self._clock = resolver, clock or RealClock()
-        self._rng, self._on_connect = rng or random.Random(), on_connect
-        self._pinned = _Pinned()
-        self._hosts: dict[str, asyncio.Semaphore] = {}
-        self._names: dict[str, asyncio.Future[list[str]]] = {}
+        self._policy = policy
+        self._own_resolver = SystemResolver(policy.concurrency) if resolver is None else None
+        self._resolver: Resolver = resolver or self._own_resolver  # type: ignore[assignment]
+        self._connect = connect
+        self._clock = clock or MonotonicClock()
+        self._rng = rng or random.Random()
+        self._gate = Gate(policy)
+        self._hosts: dict[tuple[str, int], _Host] = {}
 
     async def __aenter__(self) -> "Fetcher":
-        connector = aiohttp.TCPConnector(
-            resolver=self._pinned,
-            use_dns_cache=False,
-            limit=self.policy.concurrency,
-            limit_per_host=self.policy.per_host,
-            ttl_dns_cache=None,
-        )
-        self._session = aiohttp.ClientSession(
-            connector=connector,
-            auto_decompress=False,
-            trust_env=False,
-            cookie_jar=aiohttp.DummyCookieJar(),
-            headers={
-                "User-Agent": self.policy.user_agent,
-                "Accept": "image/*,*/*;q=0.5",
-                "Accept-Encoding": "identity",
-            },
-            timeout=aiohttp.ClientTimeout(total=None),
-        )
+        self._session = open_session(self._policy, self._gate, self._resolver, self._connect)
         return self
 
-    async def __aexit__(self, *exc: object) -> None:
+    async def __aexit__(self, *exc_info: object) -> None:
         await self._session.close()
+        if self._own_resolver:
+            self._own_resolver.close()
 
+    # -- one URL ----------------------------------------------------------------------------------
     async def fetch(self, url: str) -> Fetched:
-        """One URL, with the retries that the policy grants to transient outcomes."""
+        """One URL, asked again while its outcome is transient and the policy allows."""
         try:
-            target = parse(url)
-        except BadUrl as error:
-            return Fetched(Outcome.BAD_URL, message=str(error))
-        gate = self._hosts.setdefault(target.host, asyncio.Semaphore(self.policy.per_host))
-        fetched = Fetched(Outcome.TIMEOUT)
-        for attempt in range(1, self.policy.retries + 2):
-            async with gate:
-                fetched = replace(await self._try(target), attempts=attempt)
+            target = parse_url(url)
+            self._gate.check(target)
+        except Refused as refused:
+            return Fetched(refused.outcome, message=refused.message, attempts=0)
+        attempt = 0
+        while True:
+            fetched = await self._attempt(target)
+            attempt += fetched.attempts
             pause = self._pause(fetched, attempt)
             if pause is None:
-                break
+                return replace(fetched, attempts=attempt)
             await self._clock.sleep(pause)
-        return fetched
 
     def _pause(self, fetched: Fetched, attempt: int) -> float | None:
-        """Seconds until the next try, None for no further one: exponential with full jitter, or what was asked."""
-        if attempt > self.policy.retries or OUTCOME_CLASS[fetched.outcome] is not OutcomeClass.TRANSIENT:
+        """Seconds until the next attempt, None for no further one: full jitter, or what the server asks."""
+        if OUTCOME_CLASS[fetched.outcome] is not OutcomeClass.TRANSIENT:
             return None
-        if fetched.wait is not None:
-            return fetched.wait if fetched.wait <= self.policy.max_wait else None
-        return self._rng.uniform(0, min(self.policy.max_wait, 0.5 * 2 ** (attempt - 1)))
+        if attempt > self._policy.retries or not fetched.attempts:
+            return None
+        longest = self._policy.max_retry_after
+        asked = fetched.retry_after or 0.0
+        if asked > longest:
+            return None
+        return max(asked, self._rng.uniform(0, min(longest, FIRST_PAUSE * 2 ** (attempt - 1))))
 
-    async def _try(self, target: Target) -> Fetched:
+    async def _attempt(self, target: Target) -> Fetched:
+        trail = _Trail(self._host(target), target)
         try:
-            async with asyncio.timeout(self.policy.timeout):
-                return await self._follow(target)
+            async with asyncio.timeout(None) as deadline:
+                fetched = await self._walk(trail, deadline)
         except TimeoutError:
-            return Fetched(Outcome.TIMEOUT, message=f"not done after {self.policy.timeout:g} s")
-        except _Refused as refused:
-            return refused.fetched
-        except (aiohttp.ClientError, OSError, ssl.SSLError, ValueError, AssertionError) as error:
-            return failed(error)
+            fetched = Fetched(Outcome.TIMEOUT, message=f"not done after {self._policy.timeout:g} s")
+        except (aiohttp.ClientError, HttpProcessingError, OSError, ValueError) as error:
+            fetched = broken(error)
+        if trail.hops and fetched.outcome is Outcome.BAD_URL:
+            fetched = replace(fetched, outcome=Outcome.BAD_REDIRECT)
+        if trail.unanswered and fetched.outcome in _UNREACHABLE:
+            trail.host.failures += 1
+            trail.host.outcome = fetched.outcome
+        return fetched
 
-    async def _follow(self, target: Target) -> Fetched:
-        seen = {str(target.url)}
-        for _ in range(self.policy.max_redirects + 1):
-            await self._check(target)
-            async with self._session.get(target.url, allow_redirects=False) as answer:
-                if answer.status not in REDIRECTS or "Location" not in answer.headers:
-                    return await self._read(answer, target)
-                target = self._hop(target, answer)
-            if str(target.url) in seen:
-                return Fetched(Outcome.BAD_REDIRECT, message="a redirect loop")
-            seen.add(str(target.url))
-        return Fetched(Outcome.BAD_REDIRECT, message=f"more than {self.policy.max_redirects} redirects")
+    async def _walk(self, trail: _Trail, deadline: asyncio.Timeout) -> Fetched:
+        """Ask, and follow redirects. A host's slot is held while it is asked, and never two at a time."""
+        while trail.hops <= self._policy.max_redirects:
+            target = trail.target
+            if target.url in trail.seen:
+                return Fetched(Outcome.BAD_REDIRECT, message="the redirects go round in a circle")
+            trail.seen.add(target.url)
+            trail.host = self._host(target)
+            async with trail.host.slots:
+                if trail.host.failures >= self._policy.host_failures:
+                    return self._not_asked(trail)
+                if not trail.hops:  # the queue for the first host is not the URL's own time
+                    deadline.reschedule(asyncio.get_running_loop().time() + self._policy.timeout)
+                answer = await self._ask(trail)
+            if isinstance(answer, Fetched):
+                return answer
+            trail.hops += 1
+            trail.target = follow(target, answer)
+            self._gate.check(trail.target)
+        return Fetched(Outcome.BAD_REDIRECT, message=f"more than {self._policy.max_redirects} redirects")
 
-    def _hop(self, target: Target, answer: aiohttp.ClientResponse) -> Target:
-        try:
-            return parse(str(target.url.join(parse_relative(answer.headers["Location"]))))
-        except (BadUrl, ValueError) as error:
-            raise _Refused(
-                Fetched(Outcome.BAD_REDIRECT, http_status=answer.status, message=f"redirect to: {error}")
-            ) from error
+    def _not_asked(self, trail: _Trail) -> Fetched:
+        message = f"not asked: the host gave no answer {trail.host.failures} times in a row"
+        return Fetched(trail.host.outcome, message=message, attempts=min(trail.hops, 1))
 
-    # -- whom we connect to --------------------------------------------------------------------------
-    async def _check(self, target: Target) -> None:
-        """Pin the checked addresses of a host, or refuse it."""
-        policy, host, port = self.policy, target.host, target.port
-        given = mapped(host, dict(policy.resolve))
-        if given is not None:
-            where, _, to = given.rpartition(":")
-            self._pin(host, port, [(where.strip("[]"), int(to))])
-            return
-        if port not in (80, 443) and not allowed(host, port, policy.allow_private_hosts):
-            raise _Refused(Fetched(Outcome.PRIVATE_ADDRESS, message=f"port {port}, not 80 or 443"))
-        literal = target.literal
-        if literal is not None:
-            addresses = [str(literal)]
-        else:
+    def _host(self, target: Target) -> _Host:
+        key = (target.host, target.port)
+        if key not in self._hosts:
+            self._hosts[key] = _Host(asyncio.Semaphore(self._policy.per_host))
+        return self._hosts[key]
+
+    # -- one answer -------------------------------------------------------------------------------
+    async def _ask(self, trail: _Trail) -> Fetched | str:
+        """The end of an attempt, or where it is redirected to."""
+        url = URL(trail.target.url, encoded=True)
+        trail.unanswered = True
+        async with self._session.get(url, allow_redirects=False) as response:
+            trail.unanswered = False
+            trail.host.failures = 0
             try:
-                addresses = await self._lookup(host, port)
-            except (OSError, UnicodeError) as error:
-                raise _Refused(Fetched(Outcome.DNS, message=f"{host}: {error}"[:200])) from error
-            if not addresses:
-                raise _Refused(Fetched(Outcome.DNS, message=f"{host}: no address"))
-        self._pin(host, port, [(address, port) for address in addresses])
-        if literal is not None and target.host.strip("[]") != str(literal):
-            # aiohttp hands odd spellings to the operating system; only the plain one is pinned for sure.
-            raise _Refused(Fetched(Outcome.PRIVATE_ADDRESS, message="an address in an odd spelling"))
+                answer = await self._read(response)
+            except (aiohttp.ClientError, HttpProcessingError, Refused, ConnectionError) as error:
+                answer = broken(error)
+            finally:
+                if not response.content.at_eof():
+                    response.close()  # an unread rest is not worth a connection
+            if isinstance(answer, str):
+                return answer
+            return replace(answer, http_status=response.status, final_url=trail.target.url)
 
-    async def _lookup(self, host: str, port: int) -> list[str]:
-        """A name is looked up once per fetcher; a failure is forgotten, so that a retry looks again."""
-        known = self._names.get(host)
-        if known is None:
-            known = asyncio.ensure_future(self._resolver(host, port))
-            self._names[host] = known
-        try:
-            return await asyncio.shield(known)
-        except (OSError, UnicodeError):
-            self._names.pop(host, None)
-            raise
+    async def _read(self, response: aiohttp.ClientResponse) -> Fetched | str:
+        headers = response.headers
+        location = headers.get("Location")
+        if location is not None and response.status in REDIRECTS:
+            return self._refusal(response) or location
+        outcome = status_outcome(response.status)
+        if outcome is not Outcome.OK:
+            return Fetched(outcome, message=f"HTTP {response.status}", retry_after=retry_after(headers))
+        return self._refusal(response) or await self._body(response)
 
-    def _pin(self, host: str, port: int, addresses: list[tuple[str, int]]) -> None:
-        for address, to in addresses:
-            parsed = literal_address(address)
-            private = parsed is None or not is_public(parsed)
-            allow = self.policy.allow_private_hosts
-            if private and not allowed(host, port, allow) and not allowed(address, to, allow):
-                raise _Refused(Fetched(Outcome.PRIVATE_ADDRESS, message=f"{host} is at a private address"))
-            self._on_connect(address, to)
-        self._pinned.checked[(host, port)] = addresses
+    def _refusal(self, response: aiohttp.ClientResponse) -> Fetched | None:
+        if not self._policy.respect_opt_out:
+            return None
+        consent = refusal(response.headers.items(), (NAME,))
+        return Fetched(Outcome.OPTED_OUT, message=consent, consent=consent) if consent else None
 
-    # -- what comes back ------------------------------------------------------------------------------
-    async def _read(self, answer: aiohttp.ClientResponse, target: Target) -> Fetched:
-        status = answer.status
-        wrong = status_outcome(status)
-        found = Fetched(Outcome.OK, http_status=status, final_url=str(target.url))
-        if wrong is not None:
-            wait = retry_after(answer.headers.get("Retry-After"))
-            return replace(found, outcome=wrong, message=f"HTTP {status}", wait=wait)
-        if self.policy.respect_opt_out:
-            refused = refusal(answer.headers.items())
-            if refused:
-                return replace(found, outcome=Outcome.OPTED_OUT, message=refused, consent=refused)
-        limit, declared = self.policy.max_bytes, answer.content_length
-        if declared is not None and declared > limit:
-            answer.close()
-            return replace(found, outcome=Outcome.TOO_LARGE, message=f"{declared:,} bytes, {limit:,} are allowed")
-        body = bytearray()
-        async for chunk in answer.content.iter_chunked(CHUNK):
-            body += chunk
-            if len(body) > limit:
-                answer.close()
-                return replace(found, outcome=Outcome.TOO_LARGE, message=f"more than {limit:,} bytes")
-        if not body:
-            return replace(found, outcome=Outcome.EMPTY_BODY, message="an empty body")
-        encoding = answer.headers.get("Content-Encoding", "identity").strip().lower()
-        if encoding not in ("identity", ""):
-            return decoded(found, bytes(body), encoding, limit)
-        return replace(found, body=bytes(body))
+    async def _body(self, response: aiohttp.ClientResponse) -> Fetched:
+        most = self._policy.max_bytes
+        declared = response.content_length
+        if declared is not None and declared > most:
+            return Fetched(Outcome.TOO_LARGE, message=f"{declared:,} bytes announced, {most:,} allowed")
+        body = Body(",".join(response.headers.getall("Content-Encoding", [])), most)
+        async for chunk in response.content.iter_any():
+            body.feed(chunk)
+        data = body.finish()
+        if not data:
+            return Fetched(Outcome.EMPTY_BODY, message="the body is empty")
+        return Fetched(Outcome.OK, data)
 
-    async def fetch_each(self, urls: Sequence[str]) -> AsyncIterator[tuple[int, Fetched]]:
-        """(index, result) of each URL as it comes, so that a body can be used and dropped.
+    # -- many URLs --------------------------------------------------------------------------------
+    async def fetch_each(self, urls: Sequence[str]) -> AsyncGenerator[tuple[int, Fetched], None]:
+        """(place in the list, result) of every URL, in the order in which they are done.
 
-        At most `concurrency` URLs are in hand. A URL that stands in the list twice is fetched once; its later
-        places get the same result.
+        At most `concurrency` URLs are in hand, results that nobody took yet among them, so that bodies do
+        not pile up before a slow reader. A URL that is in the list twice is fetched once.
         """
         places: dict[str, list[int]] = {}
-        for i, url in enumerate(urls):
-            places.setdefault(url, []).append(i)
-        waiting = iter(places)
-        running: set[asyncio.Task[tuple[str, Fetched]]] = set()
-
-        async def one(url: str) -> tuple[str, Fetched]:
-            return url, await self.fetch(url)
-
+        for place, url in enumerate(urls):
+            places.setdefault(url, []).append(place)
+        waiting = list(reversed(places))
+        running: dict[asyncio.Task[Fetched], str] = {}
         try:
-            while True:
-                while len(running) < self.policy.concurrency and (more := next(waiting, None)) is not None:
-                    running.add(asyncio.create_task(one(more)))
-                if not running:
-                    return
-                done, running = await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
-                for task in done:
-                    url, fetched = task.result()
-                    for i in places[url]:
-                        yield i, fetched
+            while waiting or running:
+                while waiting and len(running) < self._policy.concurrency:
+                    url = waiting.pop()
+                    running[asyncio.create_task(self.fetch(url))] = url
+                done, _ = await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
+                task = done.pop()  # one at a time: the rest stays in hand
+                for place in places[running.pop(task)]:
+                    yield place, task.result()
         finally:
             for task in running:
                 task.cancel()
+            await asyncio.gather(*running, return_exceptions=True)
+
+    async def fetch_all(self, urls: Sequence[str]) -> list[Fetched]:
+        """Every URL's result, in the order of the list; all bodies are in memory at once."""
+        results: dict[int, Fetched] = {}
+        async with aclosing(self.fetch_each(urls)) as pairs:
+            async for place, fetched in pairs:
+                results[place] = fetched
+        return [results[place] for place in range(len(urls))]
+
+
+def fetch_all(urls: Sequence[str], policy: FetchPolicy, *, resolver: Resolver | None = None) -> list[Fetched]:
+    """`Fetcher.fetch_all` for code that is not asynchronous."""
+
+    async def run() -> list[Fetched]:
+        async with Fetcher(policy, resolver=resolver) as fetcher:
+            return await fetcher.fetch_all(urls)
+
+    return asyncio.run(run())

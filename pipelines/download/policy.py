@@ -1,36 +1,66 @@
-"""What a fetch may cost, and whom it may ask."""
+"""What may be asked of the web, for how long and how often; and the exception that says no."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from types import MappingProxyType
 
 from curate import __version__
+from curate.schema import Outcome
+
+NAME = "curate"
 
 
 @dataclass(frozen=True)
 class FetchPolicy:
-    """Bounds of one URL. A URL takes at most (retries + 1) x timeout + retries x max_wait seconds.
+    """How URLs are fetched.
 
-    timeout              wall clock of one try, from DNS to the last byte, redirects included, seconds
-    retries              further tries, for transient outcomes only
-    max_wait             longest pause before a try; a server that asks for a longer one is not asked again
-    max_bytes            of a body, on the wire and once more after Content-Encoding is undone
-    allow_private_hosts  "host" or "host:port"; without it only globally routable addresses are connected to
-    resolve              "host" or "*.suffix" -> "address:port", like curl's --resolve
+    `timeout` is one wall-clock deadline over everything one attempt does: DNS, connect, TLS, headers, body
+    and every redirect. With its retries and their pauses a URL is worked on for at most `total_seconds`;
+    time in the queue, before the first of its attempts may start, is not counted.
+
+    `allow_private_hosts` lifts the refusal of private addresses and of ports other than 80 and 443 for a
+    server of your own: "host" or "host:port", where host is a name or an address.
+
+    `resolve` answers for DNS, like curl's option: {"*.planted.example": "127.0.0.1:8123"}. A star stands for
+    any subdomain. It allows nothing: a private target still has to be among `allow_private_hosts`.
     """
 
     timeout: float = 10.0
-    retries: int = 2
-    max_wait: float = 10.0
-    max_bytes: int = 20_000_000
+    retries: int = 2  # of transient outcomes only
+    max_retry_after: float = 10.0  # the longest pause, ours or one that a server asks for
+    max_bytes: int = 20_000_000  # on the wire, and again after decompression
     max_redirects: int = 5
     respect_opt_out: bool = True
     allow_private_hosts: tuple[str, ...] = ()
-    resolve: Mapping[str, str] = field(default_factory=dict)
-    contact: str = ""
+    resolve: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    contact: str = ""  # a URL or an address for the owners of the servers, sent with every request
     concurrency: int = 64
     per_host: int = 8
+    host_failures: int = 16  # in a row without any answer: the host's other URLs are not asked any more
+
+    def __post_init__(self) -> None:
+        for name in ("timeout", "max_bytes", "concurrency", "per_host", "host_failures"):
+            if getattr(self, name) <= 0:
+                raise ValueError(f"{name} is more than 0; not {getattr(self, name)}")
+        for name in ("retries", "max_retry_after", "max_redirects"):
+            if getattr(self, name) < 0:
+                raise ValueError(f"{name} is 0 or more; not {getattr(self, name)}")
+        if not self.contact.isascii() or not self.contact.isprintable():
+            raise ValueError("contact is one line of printable ASCII: it is sent in a header")
 
     @property
     def user_agent(self) -> str:
-        """Honest: it names the project, and whom to write to where the user says so."""
-        return f"curate/{__version__}" + (f" (+{self.contact})" if self.contact else "")
+        return f"{NAME}/{__version__} (+{self.contact})" if self.contact else f"{NAME}/{__version__}"
+
+    @property
+    def total_seconds(self) -> float:
+        return (self.retries + 1) * self.timeout + self.retries * self.max_retry_after
+
+
+class Refused(OSError):
+    """A URL ends here. An OSError, so that it passes unchanged through what opens connections."""
+
+    def __init__(self, outcome: Outcome, message: str) -> None:
+        super().__init__(message)
+        self.outcome = outcome
+        self.message = message

@@ -68,7 +68,16 @@ def test_sharpness_is_the_variance_of_scipys_laplacian():
 
 
 def test_words():
-    texts = ["A cat's half-open 1920x1080 été", "", None, "cat cat", "...", "猫と犬", "IMG_3374.JPG", "a_b__c 3.5 cm. End"]
+    texts = [
+        "A cat's half-open 1920x1080 été",
+        "",
+        None,
+        "cat cat",
+        "...",
+        "猫と犬",
+        "IMG_3374.JPG",
+        "a_b__c 3.5 cm. End",
+    ]
     table = TextStats().measure(Batch([""] * 8, texts))
     assert table.schema == c.TEXT_STATS
     assert table.column(c.WORDS).to_pylist() == [5, 0, None, 2, 0, 1, 1, 4]

@@ -1,295 +1,475 @@
-"""The fetcher against real sockets: bounds of time, bytes and addresses, and the closed list of outcomes."""
+"""Every outcome of one exchange, and the rules about asking again."""
 
 import asyncio
 import gzip
-import random
-import threading
-import time
-from contextlib import contextmanager
-from socketserver import StreamRequestHandler, ThreadingTCPServer
+import inspect
+import socket
+import ssl
+import struct
+import zlib
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from curate.schema import Outcome
-from pipelines.download.fetch import Fetcher
+from curate.schema import OUTCOME_CLASS, Outcome, OutcomeClass
+from pipelines.download import fetch as fetch_module
+from pipelines.download.fetch import Fetcher, fetch_all
 from pipelines.download.policy import FetchPolicy
-from tests.conftest import picture
 
-JPEG = picture(1)
-
-
-def http(body=b"", status="200 OK", length=None, **headers):
-    lines = [f"HTTP/1.1 {status}", f"Content-Length: {len(body) if length is None else length}", "Connection: close"]
-    lines += [f"{name.replace('_', '-')}: {value}" for name, value in headers.items()]
-    return "\r\n".join(lines).encode() + b"\r\n\r\n" + body
+ONCE = {"retries": 0, "timeout": 5.0}
 
 
-@contextmanager
-def server(answer):
-    """`answer(path, write)` is called per connection. Yields the address, the paths asked for, the bytes sent."""
-    paths, sent, gone = [], [0], threading.Event()
-
-    class Handler(StreamRequestHandler):
-        def handle(self):
-            line = self.rfile.readline().decode("latin-1")
-            while self.rfile.readline() not in (b"\r\n", b""):
-                pass
-            if not line:
-                return
-            paths.append(line.split()[1])
-
-            def write(data, pause=0.0):
-                self.wfile.write(data)
-                self.wfile.flush()
-                sent[0] += len(data)
-                return not gone.wait(pause)
-
-            try:
-                answer(line.split()[1], write)
-            except OSError:
-                return
-
-    class Server(ThreadingTCPServer):
-        daemon_threads, allow_reuse_address = True, True
-
-    with Server(("127.0.0.1", 0), Handler) as listening:
-        threading.Thread(target=listening.serve_forever, daemon=True).start()
-        yield f"127.0.0.1:{listening.server_address[1]}", paths, sent
-        gone.set()
-        listening.shutdown()
-
-
-def fetch(*urls, address=None, policy=None, **seams):
-    """Fetch with `*.test` mapped to a server of ours."""
-    options = {"timeout": 2.0, "retries": 0, **(policy or {})}
-    if address:
-        options |= {"resolve": {"*.test": address}, "allow_private_hosts": (address,)}
-
-    async def go():
-        async with Fetcher(FetchPolicy(**options), **seams) as fetcher:
-            found = {}
-            async for place, fetched in fetcher.fetch_each(urls):
-                found[place] = fetched
-            return [found[i] for i in range(len(urls))]
-
-    found = asyncio.run(go())
-    return found[0] if len(urls) == 1 else found
-
-
-ANSWERS = {
-    Outcome.OK: http(JPEG),
-    Outcome.NOT_FOUND: http(b"x", "404 Not Found"),
-    Outcome.GONE: http(b"x", "410 Gone"),
-    Outcome.CLIENT_ERROR: http(b"x", "403 Forbidden"),
-    Outcome.TOO_MANY_REQUESTS: http(b"", "429 Slow Down"),
-    Outcome.SERVER_ERROR: http(b"", "503 Busy"),
-    Outcome.BAD_STATUS: http(JPEG, "206 Partial Content"),
-    Outcome.EMPTY_BODY: http(),
-    Outcome.TRUNCATED_BODY: http(JPEG[:100], length=len(JPEG)),
-    Outcome.TOO_LARGE: http(b"", length=10**10),
-    Outcome.OPTED_OUT: http(JPEG, X_Robots_Tag="noai"),
-    Outcome.NOT_AN_IMAGE: http(JPEG, Content_Encoding="br"),
-    Outcome.DAMAGED_IMAGE: http(JPEG, Content_Encoding="gzip"),
-    Outcome.RESET: b"",
-}
-
-
-@pytest.mark.parametrize("outcome", ANSWERS)
-def test_every_answer_has_its_outcome(outcome):
-    with server(lambda path, write: write(ANSWERS[outcome])) as (address, _, _):
-        fetched = fetch("http://a.test/x", address=address)
-    assert fetched.outcome is outcome
-    assert (fetched.body == JPEG) if outcome is Outcome.OK else fetched.body is None
-    if outcome is Outcome.OPTED_OUT:
-        assert fetched.consent == "X-Robots-Tag: noai"
-
-
-def test_nobody_there_and_no_such_name():
-    assert fetch("http://a.test/x", address="127.0.0.1:9").outcome is Outcome.CONNECT
-    assert fetch("http://nobody.invalid/x").outcome is Outcome.DNS
-    assert fetch("file:///etc/passwd").outcome is Outcome.BAD_URL
-
-
-@pytest.mark.parametrize("encoded", [gzip.compress(JPEG), gzip.compress(JPEG[:50]) + gzip.compress(JPEG[50:])])
-def test_a_gzipped_image_is_unpacked(encoded):
-    with server(lambda path, write: write(http(encoded, Content_Encoding="gzip"))) as (address, _, _):
-        assert fetch("http://a.test/x", address=address).body == JPEG
-
-
-def test_gzip_bombs_are_too_large():
-    many = gzip.compress(b"") * 5000
-    for body in (gzip.compress(bytes(50_000_000)), many):
-        with server(lambda path, write, body=body: write(http(body, Content_Encoding="gzip"))) as (address, _, _):
-            assert fetch("http://a.test/x", address=address).outcome is Outcome.TOO_LARGE
-
-
-def test_an_endless_body_is_left_at_the_cap():
-    def answer(path, write):
-        write(b"HTTP/1.1 200 OK\r\n\r\n")
-        while write(bytes(65536)):
-            pass
-
-    with server(answer) as (address, _, sent):
-        fetched = fetch("http://a.test/x", address=address, policy={"max_bytes": 3_000_000, "timeout": 10})
-        time.sleep(0.2)
-        assert fetched.outcome is Outcome.TOO_LARGE and sent[0] < 3_000_000 + 8_000_000
-
-
-def drip(path, write):
-    write(http(b"", length=10_000))
-    while write(b"x", 0.1):
-        pass
-
-
-def header_drip(path, write):
-    write(b"HTTP/1.1 200 OK\r\n")
-    while write(b"X-More: 1\r\n", 0.1):
-        pass
-
-
-def silent(path, write):
-    write(b"", 30)
-
-
-def slow_hops(path, write):
-    write(b"", 0.7)
-    write(http(status="302 Found", Location=f"/{random.random()}"))
-
-
-@pytest.mark.parametrize("answer", [drip, header_drip, silent, slow_hops])
-def test_one_deadline_over_everything(answer):
-    with server(answer) as (address, _, _):
-        began = time.monotonic()
-        fetched = fetch("http://a.test/x", address=address, policy={"timeout": 1.5})
-        assert fetched.outcome is Outcome.TIMEOUT and 1.4 < time.monotonic() - began < 2.5
-
-
-def test_slow_ones_do_not_hold_up_the_others():
-    with server(lambda path, write: drip(path, write) if "slow" in path else write(http(JPEG))) as (address, _, _):
-        urls = [f"http://h{i}.test/{'slow' if i % 2 else 'fast'}" for i in range(20)]
-        began = time.monotonic()
-        found = fetch(*urls, address=address, policy={"timeout": 1.5})
-        assert time.monotonic() - began < 3.5
-    assert [f.outcome for f in found] == [Outcome.OK, Outcome.TIMEOUT] * 10
+def test_an_image_comes_whole_with_its_facts(ask, jpeg) -> None:
+    talk = ask({"/a.jpg?x=1": ask.reply(jpeg, "200 OK", "Content-Type: text/html")}, contact="mailto:a@b.example")
+    assert talk.only.outcome is Outcome.OK and talk.only.body == jpeg
+    assert (talk.only.http_status, talk.only.attempts, talk.only.message) == (200, 1, None)
+    assert talk.only.final_url == f"http://127.0.0.1:{talk.web.port}/a.jpg?x=1"
+    (head,) = talk.web.heads
+    assert f"Host: 127.0.0.1:{talk.web.port}\r\n" in head
+    assert "User-Agent: curate/" in head and "(+mailto:a@b.example)" in head
+    assert "Accept-Encoding: identity\r\n" in head
+    assert "Cookie" not in head and "Referer" not in head and "Authorization" not in head
 
 
 @pytest.mark.parametrize(
-    ("location", "outcome"),
+    ("status", "outcome"),
     [
-        ("/ok", Outcome.OK),
-        ("http://b.test/ok", Outcome.OK),
-        ("//b.test/ok", Outcome.OK),
-        ("/again", Outcome.BAD_REDIRECT),
-        ("file:///etc/hostname", Outcome.BAD_REDIRECT),
-        ("ftp://b.test/ok", Outcome.BAD_REDIRECT),
-        ("javascript:alert(1)", Outcome.BAD_REDIRECT),
-        ("http://127.0.0.1/", Outcome.PRIVATE_ADDRESS),
-        ("http://169.254.1.2/", Outcome.PRIVATE_ADDRESS),
-        ("http://[::1]/", Outcome.PRIVATE_ADDRESS),
-        ("http://2130706433/", Outcome.PRIVATE_ADDRESS),
-        ("http://localhost/", Outcome.PRIVATE_ADDRESS),
-        ("http://b.test:22/", Outcome.OK),
+        ("404 Not Found", Outcome.NOT_FOUND),
+        ("410 Gone", Outcome.GONE),
+        ("429 Too Many Requests", Outcome.TOO_MANY_REQUESTS),
+        ("400 Bad Request", Outcome.CLIENT_ERROR),
+        ("401 Unauthorized", Outcome.CLIENT_ERROR),
+        ("403 Forbidden", Outcome.CLIENT_ERROR),
+        ("451 Unavailable", Outcome.CLIENT_ERROR),
+        ("500 Oops", Outcome.SERVER_ERROR),
+        ("503 Busy", Outcome.SERVER_ERROR),
+        ("204 No Content", Outcome.BAD_STATUS),
+        ("206 Partial Content", Outcome.BAD_STATUS),
+        ("201 Created", Outcome.BAD_STATUS),
+        ("101 Switching Protocols", Outcome.BAD_STATUS),
+        ("600 Unheard Of", Outcome.BAD_STATUS),
+        ("304 Not Modified", Outcome.BAD_REDIRECT),
+        ("302 Found", Outcome.BAD_REDIRECT),
+        ("300 Multiple Choices", Outcome.BAD_REDIRECT),
     ],
 )
-def test_every_hop_is_checked(location, outcome):
-    def answer(path, write):
-        write(http(JPEG) if path in ("/ok", "/") else http(status="302 Found", Location=location))
-
-    with server(answer) as (address, _, _):
-        assert fetch("http://a.test/again", address=address).outcome is outcome
-
-
-def test_five_hops_are_followed_and_six_are_not():
-    def answer(path, write):
-        left = int(path[1:])
-        write(http(status="302 Found", Location=f"/{left - 1}") if left else http(JPEG))
-
-    with server(answer) as (address, _, _):
-        assert fetch("http://a.test/5", address=address).outcome is Outcome.OK
-        assert fetch("http://a.test/6", address=address).outcome is Outcome.BAD_REDIRECT
+def test_a_status_decides_whatever_the_body(ask, jpeg, status: str, outcome: Outcome) -> None:
+    body = b"" if status[:3] in ("204", "304") else jpeg
+    talk = ask({"/": ask.reply(body, status)}, **ONCE)
+    assert talk.only.outcome is outcome and talk.only.body is None
+    assert talk.only.http_status == int(status[:3])
 
 
-def test_a_private_address_is_never_connected_to_however_the_name_resolves():
-    connected = []
+def test_bodies(ask, jpeg) -> None:
+    chunked = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
 
-    def resolver(*answers):
-        asked = iter(answers)
+    def in_chunks(end: bytes) -> bytes:
+        return chunked + b"%x\r\n" % len(jpeg) + jpeg + end
 
-        async def resolve(host, port):
-            return next(asked, answers[-1])
+    answers = {
+        "/empty": (ask.reply(b""), Outcome.EMPTY_BODY),
+        "/no-length": (b"HTTP/1.1 200 OK\r\n\r\n" + jpeg, Outcome.OK),
+        "/http-1.0": (b"HTTP/1.0 200 OK\r\n\r\n" + jpeg, Outcome.OK),
+        "/chunked": (in_chunks(b"\r\n0\r\n\r\n"), Outcome.OK),
+        "/chunked-cut": (in_chunks(b"\r\n"), Outcome.TRUNCATED_BODY),
+        "/chunked-bad": (in_chunks(b"\r\nzz\r\n"), Outcome.RESET),
+        "/short": (ask.reply(jpeg[:-100], length=len(jpeg)), Outcome.TRUNCATED_BODY),
+        "/announced": (ask.reply(jpeg, length=50_000_000), Outcome.TOO_LARGE),
+        "/gzip": (ask.reply(gzip.compress(jpeg), "200 OK", "Content-Encoding: gzip"), Outcome.OK),
+        "/x-gzip": (ask.reply(gzip.compress(jpeg), "200 OK", "Content-Encoding: x-gzip"), Outcome.OK),
+        "/deflate": (ask.reply(zlib.compress(jpeg), "200 OK", "Content-Encoding: deflate"), Outcome.OK),
+        "/identity": (ask.reply(jpeg, "200 OK", "Content-Encoding: identity"), Outcome.OK),
+        "/br": (ask.reply(jpeg, "200 OK", "Content-Encoding: br"), Outcome.NOT_AN_IMAGE),
+        "/gzip-lie": (ask.reply(jpeg, "200 OK", "Content-Encoding: gzip"), Outcome.NOT_AN_IMAGE),
+        "/gzip-cut": (
+            ask.reply(gzip.compress(jpeg)[:-20], "200 OK", "Content-Encoding: gzip"),
+            Outcome.TRUNCATED_BODY,
+        ),
+        "/bomb": (
+            ask.reply(gzip.compress(bytes(60_000_000), 9), "200 OK", "Content-Encoding: gzip"),
+            Outcome.TOO_LARGE,
+        ),
+        "/bad-head": (b"this is not HTTP\r\n\r\n", Outcome.RESET),
+        "/two-lengths": (
+            b"HTTP/1.1 200 OK\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nab",
+            Outcome.RESET,
+        ),
+        "/many-headers": (ask.reply(jpeg, "200 OK", *[f"X-{n}: y" for n in range(5_000)]), Outcome.RESET),
+        "/long-header": (ask.reply(jpeg, "200 OK", "X: " + "y" * 1_000_000), Outcome.RESET),
+    }
+    talk = ask({path: answer for path, (answer, _) in answers.items()}, **ONCE)
+    for (path, (_, outcome)), got in zip(answers.items(), talk.results, strict=True):
+        assert got.outcome is outcome, (path, got.outcome, got.message)
+        assert got.body == (jpeg if outcome is Outcome.OK else None), path
+        assert got.outcome is Outcome.OK or got.message, path
 
-        return resolve
 
-    seams = {"on_connect": lambda address, port: connected.append(address)}
-    mixed = fetch("http://evil.example/x", resolver=resolver(["8.8.8.8", "10.0.0.1"]), **seams)
-    inside = fetch("http://evil.example/x", resolver=resolver(["127.0.0.1"]), **seams)
-    spellings = ["http://127.1/", "http://0x7f000001/", "http://2130706433/", "http://[::ffff:127.0.0.1]/",
-                 "http://0/", "http://127.0.0.1./", "http://169.254.169.253/", "http://017700000001/"]  # fmt: skip
-    found = [fetch(url, **seams) for url in spellings]
-    assert {f.outcome for f in (mixed, inside, *found)} == {Outcome.PRIVATE_ADDRESS}
-    assert [a for a in connected if a != "8.8.8.8"] == []
+def test_a_connection_that_is_reset_or_closed(ask, jpeg) -> None:
+    async def reset(connection) -> None:
+        connection.writer.get_extra_info("socket").setsockopt(
+            socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0)
+        )
+        connection.writer.transport.abort()
 
+    async def close(connection) -> None:
+        connection.writer.close()
 
-def test_a_name_that_changes_its_mind_is_looked_up_once():
-    answers = iter([["127.0.0.1"], ["10.0.0.1"]])
+    async def reset_in_the_body(connection) -> None:
+        await connection.send(ask.reply(jpeg[:100], length=len(jpeg)))
+        await asyncio.sleep(0.1)
+        await reset(connection)
 
-    async def resolve(host, port):
-        return next(answers)
-
-    with server(lambda path, write: write(http(JPEG))) as (address, paths, _):
-        port = int(address.split(":")[1])
-        policy = {"allow_private_hosts": (f"rebind.example:{port}",)}
-        urls = [f"http://rebind.example:{port}/{i}" for i in range(5)]
-        assert {f.outcome for f in fetch(*urls, policy=policy, resolver=resolve)} == {Outcome.OK}
-        assert len(paths) == 5
+    talk = ask({"/reset": reset, "/close": close, "/body": reset_in_the_body}, **ONCE)
+    assert [r.outcome for r in talk.results[:2]] == [Outcome.RESET, Outcome.RESET]
+    assert talk.results[2].outcome in (Outcome.RESET, Outcome.TRUNCATED_BODY)
+    assert talk.results[2].http_status == 200
 
 
-def test_other_ports_are_refused_unless_allowed():
-    async def resolve(host, port):
-        return ["8.8.8.8"]
+def test_nobody_listens_and_no_such_name(ask) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as closed:
+        port = closed.getsockname()[1]
+    talk = ask(
+        {},
+        f"http://127.0.0.1:{port}/",
+        "http://nowhere.example/",
+        "http://there.invalid/",
+        "http://empty.example/",
+        allow=(f"127.0.0.1:{port}",),
+        resolver=ask.Resolver(empty_example=[[]]),
+        **ONCE,
+    )
+    assert [r.outcome for r in talk.results] == [Outcome.CONNECT, Outcome.DNS, Outcome.DNS, Outcome.DNS]
 
-    assert fetch("http://a.example:22/", resolver=resolve).outcome is Outcome.PRIVATE_ADDRESS
+
+def test_the_systems_resolver(ask, jpeg) -> None:
+    talk = ask(
+        {"/": ask.reply(jpeg)},
+        "http://localhost:{port}/",
+        "http://x.invalid/",
+        allow=("localhost:{port}",),
+        **ONCE,
+    )
+    assert [r.outcome for r in talk.results] == [Outcome.OK, Outcome.DNS]
 
 
-class Counted:
-    def __init__(self):
-        self.pauses = []
+# -- TLS ---------------------------------------------------------------------------------------------
+@pytest.fixture(scope="module")
+def certificate(tmp_path_factory) -> str:
+    """A key and a certificate for pictures.example that signs itself, in one file."""
+    from cryptography import x509
+    from cryptography.hazmat.primitives import hashes, serialization
+    from cryptography.hazmat.primitives.asymmetric import ec
 
-    async def sleep(self, seconds):
-        self.pauses.append(seconds)
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "pictures.example")])
+    names = x509.SubjectAlternativeName([x509.DNSName("pictures.example")])
+    now = datetime.now(UTC)
+    built = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(7)
+        .not_valid_before(now - timedelta(days=1))
+        .not_valid_after(now + timedelta(days=1))
+        .add_extension(names, critical=False)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+        .sign(key, hashes.SHA256())
+    )
+    path = tmp_path_factory.mktemp("tls") / "pictures.pem"
+    pem = serialization.Encoding.PEM
+    path.write_bytes(
+        key.private_bytes(pem, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+        + built.public_bytes(pem)
+    )
+    return str(path)
+
+
+def ask_https(ask, certificate: str, jpeg: bytes, *hosts: str) -> list:
+    """Ask for a picture at each host, all one TLS server, which notes what it is called."""
+
+    async def talk() -> list:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(certificate)
+        called: list[str] = []
+        context.sni_callback = lambda _socket, name, _context: called.append(name)
+
+        async def serve(reader, writer) -> None:
+            head = await reader.readuntil(b"\r\n\r\n")
+            called.append(head.decode().split("Host: ")[1].split("\r\n")[0])
+            writer.write(ask.reply(jpeg))
+            await writer.drain()
+            writer.close()
+
+        server = await asyncio.start_server(serve, "127.0.0.1", 0, ssl=context)
+        port = server.sockets[0].getsockname()[1]
+        target = f"127.0.0.1:{port}"
+        policy = FetchPolicy(retries=0, resolve=dict.fromkeys(hosts, target), allow_private_hosts=(target,))
+        async with server, Fetcher(policy) as fetcher:
+            return [await fetcher.fetch(f"https://{host}/a.jpg") for host in hosts] + called
+
+    return asyncio.run(talk())
+
+
+def test_an_untrusted_certificate_is_refused(ask, certificate, jpeg) -> None:
+    assert ask_https(ask, certificate, jpeg, "pictures.example")[0].outcome is Outcome.TLS
+
+
+def test_the_name_in_the_url_is_the_one_that_tls_and_host_see(ask, certificate, jpeg, monkeypatch) -> None:
+    monkeypatch.setenv("SSL_CERT_FILE", certificate)
+    good, wrong, *called = ask_https(ask, certificate, jpeg, "pictures.example", "other.example")
+    assert good.outcome is Outcome.OK and good.body == jpeg
+    assert wrong.outcome is Outcome.TLS
+    assert called == ["pictures.example", "pictures.example", "other.example"]
+
+
+def test_http_behind_an_https_url() -> None:
+    async def main() -> None:
+        async def serve(reader, writer) -> None:
+            await reader.read(10)
+            writer.write(b"HTTP/1.1 400 Bad Request\r\n\r\n")
+            writer.close()
+
+        server = await asyncio.start_server(serve, "127.0.0.1", 0)
+        place = f"127.0.0.1:{server.sockets[0].getsockname()[1]}"
+        async with server, Fetcher(FetchPolicy(retries=0, allow_private_hosts=(place,))) as fetcher:
+            assert (await fetcher.fetch(f"https://{place}/")).outcome is Outcome.TLS
+
+    asyncio.run(main())
+
+
+# -- asking again ---------------------------------------------------------------------------------------
+def test_permanent_refused_and_content_outcomes_are_asked_for_once(ask, jpeg) -> None:
+    answers = {
+        "/404": ask.reply(b"", "404 Not Found"),
+        "/410": ask.reply(b"", "410 Gone"),
+        "/403": ask.reply(b"", "403 Forbidden"),
+        "/204": ask.reply(b"", "204 No Content"),
+        "/opt-out": ask.reply(jpeg, "200 OK", "X-Robots-Tag: noai"),
+        "/empty": ask.reply(b""),
+        "/large": ask.reply(jpeg, length=99_000_000),
+        "/loop": ask.redirect("/elsewhere"),
+    }
+    talk = ask(answers, retries=3)
+    assert [r.attempts for r in talk.results] == [1] * len(answers)
+    assert talk.web.requests.count("/404") == 1 and talk.clock.pauses == []
+
+
+def test_transient_outcomes_are_asked_for_again_with_growing_jittered_pauses(ask) -> None:
+    for answer in (ask.reply(b"", "503 Busy"), ask.reply(b"ab", length=9), b""):
+        talk = ask({"/": answer}, retries=4)
+        assert talk.web.requests == ["/"] * 5 and talk.only.attempts == 5
+        assert OUTCOME_CLASS[talk.only.outcome] is OutcomeClass.TRANSIENT
+        assert len(talk.clock.pauses) == 4
+        assert all(0 <= pause <= most for pause, most in zip(talk.clock.pauses, [0.5, 1, 2, 4], strict=True))
+        assert len(set(talk.clock.pauses)) == 4  # jitter
+
+
+def test_the_second_answer_may_be_good(ask, jpeg) -> None:
+    seen = []
+
+    async def moody(connection) -> None:
+        seen.append(1)
+        await connection.send(ask.reply(b"", "500 Oops") if len(seen) == 1 else ask.reply(jpeg))
+
+    talk = ask({"/": moody})
+    assert talk.only.outcome is Outcome.OK and talk.only.attempts == 2
 
 
 @pytest.mark.parametrize(
-    ("status", "headers", "asked", "pauses"),
+    ("header", "requests", "pause"),
     [
-        ("404 Not Found", {}, 1, 0),
-        ("410 Gone", {}, 1, 0),
-        ("503 Busy", {}, 4, 3),
-        ("429 Slow", {"Retry_After": "2"}, 4, [2.0, 2.0, 2.0]),
-        ("429 Slow", {"Retry_After": "3600"}, 1, 0),
-        ("503 Busy", {"Retry_After": "Wed, 21 Oct 2065 07:28:00 GMT"}, 1, 0),
+        ("Retry-After: 3", 2, 3.0),
+        ("Retry-After: 10", 2, 10.0),
+        ("Retry-After: 11", 1, None),
+        ("Retry-After: 86400", 1, None),
+        ("Date: Fri, 01 May 2026 10:00:00 GMT\r\nRetry-After: Fri, 01 May 2026 10:00:07 GMT", 2, 7.0),
+        ("Date: Fri, 01 May 2026 10:00:00 GMT\r\nRetry-After: Fri, 01 May 2026 10:01:00 GMT", 1, None),
+        ("Retry-After: soon", 2, None),
+        ("Retry-After: -5", 2, None),
     ],
 )
-def test_only_what_may_pass_is_asked_again_with_pauses(status, headers, asked, pauses):
-    clock = Counted()
-    with server(lambda path, write: write(http(b"", status, **headers))) as (address, paths, _):
-        fetched = fetch("http://a.test/x", address=address, policy={"retries": 3}, clock=clock, rng=random.Random(0))
-        assert len(paths) == fetched.attempts == asked
-    if isinstance(pauses, list):
-        assert clock.pauses == pauses
-    else:
-        assert len(clock.pauses) == pauses and all(0 <= p <= 0.5 * 2**i for i, p in enumerate(clock.pauses))
+@pytest.mark.parametrize("status", ["429 Too Many Requests", "503 Busy"])
+def test_retry_after(ask, status: str, header: str, requests: int, pause: float | None) -> None:
+    talk = ask({"/": ask.reply(b"", status, header)}, retries=1)
+    assert len(talk.web.requests) == talk.only.attempts == requests
+    if pause is not None:
+        assert talk.clock.pauses == [pause]
 
 
-def test_a_url_that_stands_twice_is_fetched_once_and_agents_are_honest():
-    with server(lambda path, write: write(http(JPEG))) as (address, paths, _):
-        found = fetch("http://a.test/1", "http://a.test/2", "http://a.test/1", address=address)
-        assert len(paths) == 2 and found[0].body == found[2].body == JPEG
-    assert FetchPolicy(contact="https://example.org/bot").user_agent.startswith("curate/")
-    assert "(+https://example.org/bot)" in FetchPolicy(contact="https://example.org/bot").user_agent
+def test_no_pause_is_longer_than_the_policy_says(ask) -> None:
+    talk = ask({"/": ask.reply(b"", "500 Oops")}, retries=12, max_retry_after=2.0)
+    assert max(talk.clock.pauses) <= 2.0
+    assert FetchPolicy(timeout=10, retries=2, max_retry_after=10).total_seconds == 50
 
 
-def test_no_password_is_ever_told():
-    with server(lambda path, write: write(http(b"", "500 Oops"))) as (address, _, _):
-        for url in ("http://me:secret@a.test/x", "http://me:secret@b.invalid/", "ftp://me:secret@c.test/"):
-            assert "secret" not in repr(fetch(url, address=address))
+def test_a_host_that_never_answers_is_given_up(ask, jpeg) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as closed:
+        dead = closed.getsockname()[1]
+    urls = [f"http://127.0.0.1:{dead}/{n}" for n in range(60)] + ["/good"]
+    allow = (f"127.0.0.1:{dead}", "127.0.0.1:{port}")
+    talk = ask({"/good": ask.reply(jpeg)}, *urls, allow=allow, host_failures=6, per_host=2, retries=1)
+    assert talk.results.pop().outcome is Outcome.OK
+    assert {r.outcome for r in talk.results} == {Outcome.CONNECT}
+    tries = sum(address == ("127.0.0.1", dead) for address in talk.connects.addresses)
+    assert 6 <= tries <= 8  # those under way when the sixth failed still end
+    assert sum(r.attempts == 0 and "not asked" in (r.message or "") for r in talk.results) >= 50
+
+
+# -- many URLs -------------------------------------------------------------------------------------------
+def test_order_is_kept_and_the_same_url_is_fetched_once(ask, jpeg) -> None:
+    answers = {f"/{n}": ask.reply(jpeg + b"%d" % n) for n in range(20)}
+    urls = [f"/{n % 20}" for n in range(50)]
+    talk = ask(answers, *urls)
+    assert [r.body for r in talk.results] == [jpeg + b"%d" % (n % 20) for n in range(50)]
+    assert sorted(talk.web.requests) == sorted(answers)
+
+
+def test_concurrency_and_the_share_of_one_host_are_bounded(ask, jpeg) -> None:
+    now, most = [0], [0]
+
+    async def slow(connection) -> None:
+        now[0] += 1
+        most[0] = max(most[0], now[0])
+        await asyncio.sleep(0.02)
+        now[0] -= 1
+        await connection.send(ask.reply(jpeg))
+
+    for limits, expected in [({"per_host": 3}, 3), ({"concurrency": 5, "per_host": 99}, 5)]:
+        most[0] = 0
+        talk = ask({f"/{n}": slow for n in range(30)}, **limits)
+        assert {r.outcome for r in talk.results} == {Outcome.OK}
+        assert most[0] == expected
+
+
+def test_waiting_for_a_busy_host_is_not_a_timeout(ask, jpeg) -> None:
+    async def slow(connection) -> None:
+        await asyncio.sleep(0.15)
+        await connection.send(ask.reply(jpeg))
+
+    talk = ask({f"/{n}": slow for n in range(12)}, per_host=1, timeout=0.6, retries=0)
+    assert {r.outcome for r in talk.results} == {Outcome.OK}
+
+
+def test_results_wait_in_hand_for_a_slow_reader(ask, jpeg) -> None:
+    """Bodies do not pile up: nothing new is asked for while results are not taken."""
+
+    async def main() -> None:
+        from collections import Counter
+
+        asked: Counter[str] = Counter()
+
+        async def serve(reader, writer) -> None:
+            asked["n"] += 1
+            await reader.readuntil(b"\r\n\r\n")
+            writer.write(ask.reply(jpeg))
+            writer.close()
+
+        server = await asyncio.start_server(serve, "127.0.0.1", 0)
+        place = f"127.0.0.1:{server.sockets[0].getsockname()[1]}"
+        policy = FetchPolicy(concurrency=4, allow_private_hosts=(place,))
+        async with server, Fetcher(policy) as fetcher:
+            pairs = fetcher.fetch_each([f"http://{place}/{n}" for n in range(40)])
+            taken = 0
+            async for _, fetched in pairs:
+                taken += 1
+                assert fetched.outcome is Outcome.OK
+                await asyncio.sleep(0.02)
+                assert asked["n"] <= taken + 4
+            assert taken == 40
+
+    asyncio.run(main())
+
+
+def test_leaving_early_leaves_nothing_behind(ask) -> None:
+    async def main() -> None:
+        async def silent(reader, writer) -> None:
+            await reader.read()
+            writer.close()
+
+        server = await asyncio.start_server(silent, "127.0.0.1", 0)
+        place = f"127.0.0.1:{server.sockets[0].getsockname()[1]}"
+        async with server, Fetcher(FetchPolicy(allow_private_hosts=(place,))) as fetcher:
+            pairs = fetcher.fetch_each(["http://bad url", *[f"http://{place}/{n}" for n in range(9)]])
+            assert (await anext(pairs))[1].outcome is Outcome.BAD_URL
+            await pairs.aclose()
+        assert [t for t in asyncio.all_tasks() if "fetch" in repr(t.get_coro())] == []
+
+    asyncio.run(main())
+
+
+def test_code_that_is_not_asynchronous() -> None:
+    results = fetch_all(["ftp://a.example/x", "", "http://127.0.0.1/x", "ftp://a.example/x"], FetchPolicy())
+    assert [r.outcome for r in results] == [
+        Outcome.BAD_URL,
+        Outcome.BAD_URL,
+        Outcome.PRIVATE_ADDRESS,
+        Outcome.BAD_URL,
+    ]
+    assert [r.attempts for r in results] == [0, 0, 0, 0]
+    assert fetch_all([], FetchPolicy()) == []
+
+
+# -- opting out --------------------------------------------------------------------------------
+def test_an_opt_out_is_obeyed_before_the_body(ask, jpeg) -> None:
+    async def says_no(connection) -> None:
+        await connection.send(ask.reply(b"", "200 OK", "X-Robots-Tag: noimageai", length=10_000_000))
+        await asyncio.sleep(3)
+        await connection.send(bytes(10_000_000))
+
+    answers = {"/no": says_no, "/yes": ask.reply(jpeg, "200 OK", "X-Robots-Tag: nofollow")}
+    talk = ask({**answers, "/by": ask.reply(b"", "302 Found", "Location: /yes", "TDM-Reservation: 1")}, timeout=2)
+    refused, kept, by = talk.results
+    assert refused.outcome is Outcome.OPTED_OUT and refused.body is None
+    assert refused.consent == "X-Robots-Tag: noimageai"
+    assert kept.outcome is Outcome.OK and kept.consent is None
+    assert by.outcome is Outcome.OPTED_OUT and by.consent == "TDM-Reservation: 1"
+
+
+def test_an_opt_out_can_be_ignored_by_those_who_may(ask, jpeg) -> None:
+    talk = ask({"/": ask.reply(jpeg, "200 OK", "X-Robots-Tag: noai")}, respect_opt_out=False)
+    assert talk.only.outcome is Outcome.OK
+
+
+# -- secrets --------------------------------------------------------------------------------
+@pytest.mark.parametrize("status", ["200 OK", "404 Not Found", "503 Busy"])
+def test_a_password_is_neither_sent_nor_shown(ask, jpeg, status: str) -> None:
+    talk = ask({"/a": ask.reply(jpeg, status)}, "http://user:s3cret@127.0.0.1:{port}/a", retries=0)
+    assert "s3cret" not in repr(talk.results) and "user" not in repr(talk.only.final_url)
+    assert "s3cret" not in talk.web.heads[0] and "Authorization" not in talk.web.heads[0]
+
+
+def test_no_failure_shows_a_password(ask) -> None:
+    secret = "http://user:s3cret@"
+    urls = [
+        f"{secret}127.0.0.1/",
+        f"{secret}nowhere.example/",
+        f"{secret}/",
+        f"{secret}bad host/",
+        f"{secret}host.example:99999/",
+        f"{secret}host.example:8080/",
+        f"{secret}[::zz]/",
+        f"{secret}a.example/\r\nX: y",
+        "ftp://user:s3cret@host.example/",
+        "/to-private",
+        "/to-nonsense",
+        "/to-ftp",
+    ]
+    answers = {
+        "/to-private": ask.redirect(f"{secret}10.0.0.1/"),
+        "/to-nonsense": ask.redirect(f"{secret}:x:/"),
+        "/to-ftp": ask.redirect("ftp://user:s3cret@a.example/"),
+    }
+    talk = ask(answers, *urls, resolver=ask.Resolver(), **ONCE)
+    assert all(r.outcome is not Outcome.OK and r.message for r in talk.results)
+    assert "s3cret" not in repr(talk.results)
+
+
+def test_proxy_variables_are_not_obeyed(ask, jpeg, monkeypatch) -> None:
+    for name in ("http_proxy", "HTTP_PROXY", "ALL_PROXY"):
+        monkeypatch.setenv(name, "http://127.0.0.1:9")
+    assert ask({"/": ask.reply(jpeg)}, **ONCE).only.outcome is Outcome.OK
+
+
+def test_nothing_swallows_what_it_does_not_know() -> None:
+    assert "except Exception" not in inspect.getsource(fetch_module)

@@ -1,0 +1,139 @@
+"""Bounds of time and bytes hold against servers that try to break them."""
+
+import asyncio
+import socket
+import time
+import tracemalloc
+from collections.abc import Awaitable, Callable
+
+import pytest
+
+from curate.schema import Outcome
+
+TIMEOUT = 1.5
+
+
+def test_slow_servers_end_at_the_deadline_and_disturb_nobody(ask, jpeg) -> None:
+    async def drip_body(connection) -> None:
+        await connection.send(ask.reply(b"", length=1_000))
+        for _ in range(40):
+            await connection.send(b"x")
+            await asyncio.sleep(0.2)
+
+    async def drip_head(connection) -> None:
+        await connection.send(b"HTTP/1.1 200 OK\r\n")
+        for n in range(40):
+            await connection.send(b"X-%d: y\r\n" % n)
+            await asyncio.sleep(0.2)
+
+    async def drip_interim(connection) -> None:
+        for _ in range(40):
+            await connection.send(b"HTTP/1.1 103 Early Hints\r\n\r\n")
+            await asyncio.sleep(0.2)
+
+    async def silent(connection) -> None:
+        await asyncio.sleep(8)
+
+    def slow_redirect(to: str) -> Callable[[object], Awaitable[None]]:
+        async def answer(connection) -> None:
+            await asyncio.sleep(0.6)
+            await connection.send(ask.redirect(to))
+
+        return answer
+
+    slow = {
+        "/body": drip_body,
+        "/head": drip_head,
+        "/interim": drip_interim,
+        "/silent": silent,
+        "/r1": slow_redirect("/r2"),
+        "/r2": slow_redirect("/r3"),
+        "/r3": slow_redirect("/r4"),
+    }
+    answers = {**slow, **{f"/good{n}": ask.reply(jpeg) for n in range(20)}}
+    urls = ["/body", "/head", "/interim", "/silent", "/r1", *[f"/good{n}" for n in range(20)]]
+    begun = time.monotonic()
+    talk = ask(answers, *urls, timeout=TIMEOUT, retries=0, per_host=9)
+    took = time.monotonic() - begun
+    assert [r.outcome for r in talk.results[:5]] == [Outcome.TIMEOUT] * 5
+    assert {r.outcome for r in talk.results[5:]} == {Outcome.OK}
+    assert TIMEOUT <= took < TIMEOUT + 1
+    good = [at for path, at in zip(talk.web.requests, talk.web.times, strict=True) if "good" in path]
+    assert max(good) - min(talk.web.times) < 1.0
+
+
+def test_a_name_server_that_is_silent(ask, jpeg) -> None:
+    class Silent:
+        async def __call__(self, host: str, port: int) -> list[str]:
+            await asyncio.sleep(30)
+            return []
+
+    begun = time.monotonic()
+    talk = ask({"/": ask.reply(jpeg)}, "http://slow.example/", "/", resolver=Silent(), timeout=1.0, retries=0)
+    assert [r.outcome for r in talk.results] == [Outcome.TIMEOUT, Outcome.OK]
+    assert time.monotonic() - begun < 2
+
+
+def test_a_server_that_accepts_and_never_shakes_hands(ask) -> None:
+    async def hold(connection) -> None:
+        await asyncio.sleep(30)
+
+    begun = time.monotonic()
+    talk = ask({"/": hold}, "https://127.0.0.1:{port}/", timeout=1.0, retries=0)
+    assert talk.only.outcome is Outcome.TIMEOUT
+    assert 1 <= time.monotonic() - begun < 2
+
+
+@pytest.mark.parametrize("head", ["", "Transfer-Encoding: chunked\r\n"])
+def test_an_endless_body_is_cut_off_near_the_cap(ask, head: str) -> None:
+    """The server counts what it could send; kernel buffers included, it stays within 1 MB of the cap."""
+    cap = 8_000_000
+    chunk = bytes(65_536)
+
+    async def endless(connection) -> None:
+        connection.writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 65_536)
+        await connection.send(f"HTTP/1.1 200 OK\r\n{head}\r\n".encode())
+        for _ in range(10_000):
+            await connection.send(b"10000\r\n" + chunk + b"\r\n" if head else chunk)
+
+    tracemalloc.start()
+    talk = ask({"/": endless}, max_bytes=cap)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert talk.only.outcome is Outcome.TOO_LARGE and talk.only.body is None
+    assert cap <= talk.web.sent["/"] <= cap + 1_000_000
+    assert peak < 1.5 * cap + 4_000_000  # one growing buffer
+
+
+def test_the_cap_is_exact(ask) -> None:
+    talk = ask({"/at": ask.reply(bytes(1_000)), "/over": ask.reply(bytes(1_001))}, max_bytes=1_000)
+    assert [r.outcome for r in talk.results] == [Outcome.OK, Outcome.TOO_LARGE]
+
+
+def test_a_large_announced_body_is_not_read(ask) -> None:
+    async def announced(connection) -> None:
+        await connection.send(ask.reply(b"", length=30_000_000))
+        for _ in range(450):
+            await connection.send(bytes(65_536))
+
+    talk = ask({"/": announced})
+    assert talk.only.outcome is Outcome.TOO_LARGE
+    assert talk.web.sent["/"] < 8_000_000  # no more than the kernel's buffers take
+
+
+def test_a_body_is_in_memory_once(ask) -> None:
+    size = 16_000_000
+    body = bytes(size)
+
+    async def large(connection) -> None:
+        await connection.send(ask.reply(b"", length=size))
+        view = memoryview(body)
+        for at in range(0, size, 65_536):
+            await connection.send(view[at : at + 65_536])
+
+    tracemalloc.start()
+    talk = ask({"/": large})
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert talk.only.body is not None and len(talk.only.body) == size
+    assert peak < 1.6 * size  # a buffer that grows by eighths, and nothing beside it

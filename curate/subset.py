@@ -39,7 +39,7 @@ class _Verdicts:
         before, joining = int(self.alive.sum()), which & ~self.alive
         self.alive = self.alive | joining
         kept = int(self.alive.sum())
-        images = self.contents.filter(self.alive).n_unique() if kept else 0
+        images = self.contents.filter(self.alive).drop_nulls().n_unique()
         self.funnel.append(c.FunnelRow(stage, "appended", before, kept - before, 0, kept, images))
 
     def drop(self, stage: str, rule: str, lost: pl.Series, why: pl.Series) -> None:
@@ -49,7 +49,7 @@ class _Verdicts:
         self.reason = pl.select(pl.when(leaving).then(why).otherwise(self.reason)).to_series()
         self.alive = self.alive & ~lost
         kept = int(self.alive.sum())
-        images = self.contents.filter(self.alive).n_unique() if kept else 0
+        images = self.contents.filter(self.alive).drop_nulls().n_unique()
         self.funnel.append(c.FunnelRow(stage, rule, before, 0, before - kept, kept, images))
 
 

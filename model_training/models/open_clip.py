@@ -130,8 +130,8 @@ def load(spec: OpenClipSpec, device: str) -> tuple[Any, Any, Any]:
         )
         if local:
             open_clip.load_checkpoint(model, spec.weights, strict=True)
-    except (RuntimeError, ValueError, OSError, KeyError) as error:
-        reason = str(error).strip().splitlines()[0]
+    except (RuntimeError, ValueError, OSError, KeyError, AssertionError) as error:
+        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
         raise InputError(
             f"model {spec.name!r}: {spec.weights} does not load as {spec.arch}: {reason}",
             "check `arch`; open_clip.list_models() names those there are",

@@ -38,6 +38,8 @@ def test_failed_downloads_have_their_outcome_as_reason_and_failed_no_rule():
     subset = decide(frame, [Where(sql="words > 2")], {})
     assert rows(subset)[c.REASON].to_list() == ["download.404", None, "download.timeout"]
     assert rows(subset)[c.FAILED].to_list() == [[], [], []]
+    nothing = frame.with_columns(pl.Series(c.SHA256, [None, "s", None]))
+    assert [row.images for row in decide(nothing, [], {}).funnel] == [1, 1, 1]  # what never came is no image
     assert [(r.stage, r.rule) for r in subset.funnel][:3] == [
         ("input", "repeated"), ("download", "404"), ("download", "timeout")]  # fmt: skip
 

@@ -73,6 +73,9 @@ class Folder:
     def exists(self, name: str) -> bool:
         return os.path.exists(self.path(name)) if self.local else self._store[0].exists(self.path(name))
 
+    def is_folder(self, name: str) -> bool:
+        return os.path.isdir(self.path(name)) if self.local else self._store[0].isdir(self.path(name))
+
     def size(self, name: str) -> int:
         return os.path.getsize(self.path(name)) if self.local else self._store[0].size(self.path(name))
 

@@ -135,7 +135,7 @@ class Recipe(Section):
 
 def load(path: str | Path, changes: Sequence[str] = ()) -> Recipe:
     """Read, change (`--set a.b=c`) and check a recipe. Raises RecipeError with every mistake in it."""
-    source = Source.read(Path(path))
+    source = Source.read(str(path))
     for change in changes:
         source.change(change)
     return build(source)

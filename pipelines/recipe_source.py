@@ -8,6 +8,7 @@ from typing import Any
 import yaml
 
 from curate.errors import InputError, RecipeError
+from curate.files import Folder
 
 Location = tuple[str | int, ...]
 MAX_BYTES = 1_000_000
@@ -24,19 +25,24 @@ class Source:
     changed: dict[Location, str] = field(default_factory=dict)
 
     @classmethod
-    def read(cls, path: Path) -> "Source":
+    def read(cls, name: str) -> "Source":
+        """A recipe at a path, or at any fsspec URL; from there its own paths must be absolute or URLs."""
+        if "://" in name:
+            folder, _, base = name.rpartition("/")
+            return cls.parse(Folder(folder).read(base), name, Path("/"))
+        path = Path(name)
         try:
             raw = path.read_bytes()
         except IsADirectoryError as error:
             raise InputError(f"{path}: this is a folder, not a recipe", f"did you mean {path}/recipe.yaml?") from error
         except OSError as error:
             raise InputError(f"{path}: there is no such recipe", "curate init DIR writes one to start from") from error
-        if len(raw) > MAX_BYTES:
-            raise RecipeError(f"{path}: {len(raw):,} bytes are too many for a recipe")
         return cls.parse(raw, str(path), path.resolve().parent)
 
     @classmethod
     def parse(cls, raw: bytes, name: str, base: Path) -> "Source":
+        if len(raw) > MAX_BYTES:
+            raise RecipeError(f"{name}: {len(raw):,} bytes are too many for a recipe")
         try:
             text = raw.decode("utf-8")
             root = yaml.compose(text, Loader=yaml.SafeLoader)

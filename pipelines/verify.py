@@ -1,6 +1,5 @@
 """Proves from the files that a run is what its manifests say, and that every number adds up."""
 
-import os
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -57,7 +56,7 @@ def _folder(manifest: Manifest, proof: Proof) -> None:
         path = f"{manifest.under}/{name}"
         if name.startswith(ATTEMPT) or name == "manifest.json" or path in named:
             continue
-        if manifest.folder.local and os.path.isdir(manifest.folder.path(path)):
+        if manifest.folder.is_folder(path):
             continue
         proof.problems.append(f"{manifest.folder.url(path)}: no manifest names this file")
 

@@ -20,17 +20,7 @@ def open_run(run: str, changes: list[str] | None = None, *, decided: bool = True
             f"{run}: the filters have not answered yet: there is no {SUBSET}",
             f"curate run {run}/{RECIPE} goes on; curate status {run} says how far it is",
         )
-    if not workspace.folder.local:
-        raw = workspace.folder.read(RECIPE)
-        from pipelines.recipe import build
-        from pipelines.recipe_source import Source
-
-        source = Source.parse(raw, workspace.folder.url(RECIPE), Path())
-        for change in changes or []:
-            source.change(change)
-        return build(source), workspace
-    recipe = load(workspace.folder.path(RECIPE), changes or [])
-    return recipe, workspace
+    return load(workspace.folder.url(RECIPE), changes or []), workspace
 
 
 def show_status(run: str, json: bool) -> None:

@@ -5,6 +5,7 @@ names, so that a crash between the two costs one unit and never a lie.
 """
 
 import hashlib
+import json
 import posixpath
 from dataclasses import dataclass, field
 from typing import Any
@@ -51,10 +52,10 @@ class Manifest:
         name = posixpath.join(under, NAME)
         if not folder.exists(name):
             return cls(folder, under)
-        data = folder.read_json(name)
         try:
+            data = json.loads(folder.read(name))
             entries = {shard: Entry(**entry) for shard, entry in data["shards"].items()}
-        except (TypeError, KeyError, AttributeError) as error:
+        except (TypeError, KeyError, AttributeError, ValueError) as error:
             raise InputError(
                 f"{folder.url(name)}: not a manifest ({error})",
                 "remove the file and run again: the shards beside it are then made anew",

@@ -56,6 +56,15 @@ def test_every_flipped_bit_is_noticed_by_the_manifest(tmp_path):
     assert "missing" in (manifest.damage("0") or "")
 
 
+def test_a_damaged_manifest_is_named_with_the_remedy(tmp_path):
+    folder = Folder(str(tmp_path))
+    for content in (b"", b"{", b"[]", b'{"shards": {"0": {"rows": 1}}}', b"\xff"):
+        folder.write("pool/manifest.json", content)
+        with pytest.raises(InputError, match=r"pool/manifest\.json: not a manifest") as error:
+            Manifest.load(folder, "pool")
+        assert "remove the file" in error.value.hint
+
+
 def test_states_that_do_not_sum_are_damage(tmp_path):
     manifest = Manifest(Folder(str(tmp_path)), "pool", {"0": Entry("f", 3, {"ok": 2}, {})})
     assert "do not sum" in (manifest.damage("0") or "")

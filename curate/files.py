@@ -43,7 +43,16 @@ def table_bytes(table: pa.Table) -> bytes:
 
 
 def parse_table(data: bytes, columns: list[str] | None = None) -> pa.Table:
-    return pq.ParquetFile(BytesIO(data), page_checksum_verification=True).read(columns)
+    return open_parquet(pa.BufferReader(data)).read(columns)
+
+
+def open_parquet(source: Any) -> pq.ParquetFile:
+    """A Parquet file from a local path or from bytes in memory, never from a Python stream.
+
+    Arrow's threads let go of what they read when they like; one that lets go of a Python object while the
+    interpreter ends takes the process down with it.
+    """
+    return pq.ParquetFile(source, page_checksum_verification=True, pre_buffer=False)
 
 
 @dataclass(frozen=True)
@@ -113,8 +122,9 @@ class Folder:
 
     def read_table(self, name: str, columns: list[str] | None = None) -> pa.Table:
         try:
-            with self.open(name) as stream:
-                return pq.ParquetFile(stream, page_checksum_verification=True).read(columns)
+            source = self.path(name) if self.local else pa.BufferReader(self.read(name))
+            with open_parquet(source) as file:
+                return file.read(columns)
         except FileNotFoundError as error:
             raise InputError(f"{self.url(name)}: there is no such file") from error
         except (pa.ArrowException, OSError) as error:

@@ -99,7 +99,7 @@ class IngestTask:
     def _from_table(self, path: str, row: int) -> bytes | None:
         """One row's bytes; the row group around it is kept for the rows that follow."""
         if self._group is None or self._group[0] != path or not 0 <= row - self._group[1] < self._group[2]:
-            file = image_tables.open_table(path)
+            file = places.open_parquet(path)
             first = 0
             for number in range(file.num_row_groups):
                 rows = file.metadata.row_group(number).num_rows

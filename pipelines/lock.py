@@ -25,7 +25,12 @@ WAIT = 2.0  # seconds
 def writer(workspace: Workspace) -> Iterator[None]:
     """Hold the run's lock. Raises MachineError naming the holder."""
     path = _path(workspace)
-    path.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise MachineError(
+            f"{path.parent}: cannot be made ({error.strerror})", "set run_dir to a folder that can be written"
+        ) from error
     holder = path.with_suffix(".holder.json")
     lock = FileLock(path)
     try:

@@ -1,6 +1,7 @@
 """A run from its input to its dataset: each stage plans what is missing, and only that is done."""
 
 import json
+import shlex
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -83,7 +84,7 @@ class Runner:
         if self.summary.quarantined:
             raise QuarantineError(
                 f"{self.summary.quarantined} rows are quarantined: every process that handled them died",
-                f"curate verify {self.recipe.run_dir} lists them; the rest of the run is done",
+                f"curate verify {shlex.quote(self.recipe.run_dir)} counts them; the rest of the run is done",
             )
         return self.summary
 
@@ -110,10 +111,12 @@ class Runner:
         self.summary.quarantined += sum(len(e.quarantined) for e in pool.entries.values())
         share = self.summary.downloaded / max(1, pool.rows())
         if share < self.recipe.gates.min_success_rate:
+            failed = sorted(((n, o) for o, n in states.items() if o != c.Outcome.OK), reverse=True)
+            causes = ", ".join(f"{outcome}: {count:,}" for count, outcome in failed[:5])
             raise GateError(
                 f"gates.min_success_rate: {share:.1%} of {pool.rows():,} rows were downloaded,"
-                f" not {self.recipe.gates.min_success_rate:.1%}",
-                f"curate stats {self.recipe.run_dir} shows why; lower the gate to go on",
+                f" not {self.recipe.gates.min_success_rate:.1%} ({causes})",
+                f"curate status {shlex.quote(self.recipe.run_dir)} --json has all outcomes; lower the gate to go on",
             )
 
     def _measure(self) -> None:
@@ -165,7 +168,7 @@ class Runner:
         if self.summary.kept < self.recipe.gates.min_kept:
             raise GateError(
                 f"gates.min_kept: {self.summary.kept:,} samples were kept, not {self.recipe.gates.min_kept:,}",
-                f"curate stats {self.recipe.run_dir} shows which rule dropped them",
+                f"curate stats {shlex.quote(self.recipe.run_dir)} shows which rule dropped them",
             )
 
     def _materialize(self) -> None:

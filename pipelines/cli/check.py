@@ -1,5 +1,6 @@
 """`curate check`."""
 
+import shlex
 from typing import Any
 
 from pipelines.check import check
@@ -13,7 +14,7 @@ def show_check(path: str, changes: list[str], json: bool) -> None:
         emit(found)
         return
     print_check(found)
-    hint(f"Next: curate run {path}")
+    hint(f"Next: curate run {shlex.quote(path)}")
 
 
 def print_check(found: dict[str, Any]) -> None:

@@ -1,6 +1,7 @@
 """`curate demo`."""
 
 import os
+import shlex
 import shutil
 import sys
 import time
@@ -46,7 +47,7 @@ def run_demo(folder: str, seed: int, pairs: int, engine: str, json: bool) -> Non
     for row in wrong:
         say(f"  {row['rows']} rows planted as {row['planted']} came out as {row['found']}")
     run = Path(recipe.run_dir)
-    shown = run.relative_to(Path.cwd()) if run.is_relative_to(Path.cwd()) else run
+    shown = shlex.quote(str(run.relative_to(Path.cwd()) if run.is_relative_to(Path.cwd()) else run))
     say(f"\n{time.monotonic() - began:.0f} s. Three things to try next:")
     say(f"  {_command()} explain {shown} {_dropped(workspace)}")
     say(f"  {_command()} whatif {shown} --set filters.phash_dedup.max_distance=8")

@@ -1,5 +1,6 @@
 """`curate init`."""
 
+import shlex
 from importlib.resources import files
 from pathlib import Path
 
@@ -17,4 +18,4 @@ def write_recipe(folder: str, template: str) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(there[template].read_text())
     say(str(path))
-    hint(f"Next: edit input, then: curate check {path}")
+    hint(f"Next: edit input, then: curate check {shlex.quote(str(path))}")

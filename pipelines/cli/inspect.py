@@ -1,6 +1,7 @@
 """The commands that read a run: status, stats, explain, report, verify."""
 
 from pathlib import Path
+from shlex import quote
 
 import typer
 
@@ -18,7 +19,7 @@ def open_run(run: str, changes: list[str] | None = None, *, decided: bool = True
     if decided and not workspace.folder.exists(SUBSET):
         raise InputError(
             f"{run}: the filters have not answered yet: there is no {SUBSET}",
-            f"curate run {run}/{RECIPE} goes on; curate status {run} says how far it is",
+            f"curate run {quote(f'{run}/{RECIPE}')} goes on; curate status {quote(run)} says how far it is",
         )
     return load(workspace.folder.url(RECIPE), changes or []), workspace
 
@@ -49,7 +50,7 @@ def show_stats(run: str, json: bool) -> None:
     from curate.report.terminal import render_terminal
 
     out.print(render_terminal(found))
-    hint(f"Next: curate report {run}   |   curate whatif {run} --set filters.NAME.key=value")
+    hint(f"Next: curate report {quote(run)}   |   curate whatif {quote(run)} --set filters.NAME.key=value")
 
 
 def show_life(run: str, key: str, json: bool) -> None:
@@ -93,7 +94,7 @@ def show_proof(run: str, json: bool) -> None:
         if proof.quarantined:
             say(f"{proof.quarantined:,} rows are quarantined (outcome worker_crash, or unmeasured)")
     if proof.problems:
-        hint(f"Next: curate run {run}/{RECIPE} makes anew what is damaged")
+        hint(f"Next: curate run {quote(f'{run}/{RECIPE}')} makes anew what is damaged")
         raise typer.Exit(4)
     if proof.quarantined:
         raise typer.Exit(6)

@@ -1,5 +1,7 @@
 """`curate run`."""
 
+import shlex
+
 import typer
 
 from pipelines.check import check
@@ -22,7 +24,7 @@ def run_recipe(path: str, changes: list[str], dry_run: bool, json: bool) -> None
     try:
         summary = Runner(recipe, StageProgress()).run()
     except Interrupted as stopped:
-        again = " ".join(["curate run", path, *(f"--set '{change}'" for change in changes)])
+        again = shlex.join(["curate", "run", path, *(word for change in changes for word in ("--set", change))])
         hint(f"stopped by {stopped}; what was finished is kept. To go on:\n  {again}")
         raise typer.Exit(stopped.exit_code) from stopped
     if json:
@@ -42,4 +44,5 @@ def print_summary(summary: Summary) -> None:
     say(f"Dataset: {summary.run}/dataset")
     if summary.report:
         say(f"Report:  {summary.report}")
-    hint(f"Next: curate stats {summary.run}   |   curate explain {summary.run} URL   |   curate verify {summary.run}")
+    run = shlex.quote(summary.run)
+    hint(f"Next: curate stats {run}   |   curate explain {run} URL   |   curate verify {run}")

@@ -1,5 +1,6 @@
 """`curate whatif`."""
 
+import shlex
 from itertools import zip_longest
 from typing import Any
 
@@ -16,8 +17,8 @@ def show_whatif(run: str, changes: list[str], json: bool) -> None:
         emit(found.as_dict())
         return
     _print(found)
-    settings = " ".join(f"--set {change}" for change in changes)
-    hint(f"To make it so: curate run {run}/recipe.yaml {settings}")
+    settings = [word for change in changes for word in ("--set", change)]
+    hint(f"To make it so: {shlex.join(['curate', 'run', f'{run}/recipe.yaml', *settings])}")
 
 
 def _print(found: WhatIf) -> None:

@@ -7,9 +7,6 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-import pyarrow as pa
-import pyarrow.parquet as pq
-
 from curate import schema as c
 from curate.errors import InputError
 from curate.schema import Outcome
@@ -75,10 +72,7 @@ def read(given: Input) -> Iterator[dict[str, Any]]:
         tar, source = _tar(path), places.base_name(path)
         with places.open_bytes(tar) as stream:
             members = {key: next((found[e] for e in IMAGES if e in found), None) for key, found in samples(stream, tar)}
-        try:
-            table = pq.read_table(path)
-        except (pa.ArrowException, OSError) as error:
-            raise InputError(f"{path}: not readable as Parquet ({error})") from error
+        table = places.open_parquet(path).read()
         for number, record in enumerate(table.to_pylist()):
             yield _row(record, source, number, tar, members)
 

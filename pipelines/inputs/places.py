@@ -6,7 +6,11 @@ import posixpath
 from typing import IO, Any
 
 import fsspec
+import pyarrow as pa
+import pyarrow.parquet as pq
+from fsspec.implementations.local import LocalFileSystem
 
+from curate import files
 from curate.errors import InputError
 
 
@@ -38,6 +42,18 @@ def open_bytes(path: str) -> IO[bytes]:
     except OSError as error:
         raise InputError(f"{path}: cannot be opened ({error.strerror or error})") from error
     return gzip.GzipFile(fileobj=stream) if path.endswith(".gz") else stream  # type: ignore[return-value]
+
+
+def open_parquet(path: str) -> pq.ParquetFile:
+    """A Parquet file; a remote or gzipped one is read whole. Raises InputError."""
+    try:
+        fs, name = fsspec.core.url_to_fs(path)
+        if path.endswith(".gz") or not isinstance(fs, LocalFileSystem):
+            with open_bytes(path) as stream:
+                return files.open_parquet(pa.BufferReader(stream.read()))
+        return files.open_parquet(name)
+    except (pa.ArrowException, OSError, EOFError) as error:
+        raise InputError(f"{path}: not readable as Parquet ({error})", "write the file anew") from error
 
 
 def content(path: str) -> str:

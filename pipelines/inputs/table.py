@@ -6,7 +6,6 @@ A caption of a list is a sample of its own; all samples of a row share one image
 from collections.abc import Iterator
 from typing import Any
 
-import pyarrow as pa
 import pyarrow.parquet as pq
 
 from curate import schema as c
@@ -28,16 +27,9 @@ def fingerprint(given: Input) -> tuple[object, ...]:
     return (*columns, *(places.content(path) for path in sources(given)))
 
 
-def open_table(path: str) -> pq.ParquetFile:
-    try:
-        return pq.ParquetFile(places.open_bytes(path))
-    except (pa.ArrowException, OSError) as error:
-        raise InputError(f"{path}: not readable as Parquet ({error})", "write the file anew") from error
-
-
 def read(given: Input) -> Iterator[dict[str, Any]]:
     for path in sources(given):
-        file = open_table(path)
+        file = places.open_parquet(path)
         names = file.schema_arrow.names
         if given.image_column not in names:
             raise InputError(

@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterator
 from typing import IO, Any
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from curate import schema as c
 from curate.errors import InputError
@@ -142,10 +141,7 @@ def _json(stream: IO[bytes], given: Input, path: str) -> Records:
 
 
 def _parquet(stream: IO[bytes], given: Input, path: str) -> Records:
-    try:
-        file = pq.ParquetFile(stream)
-    except (pa.ArrowException, OSError) as error:
-        raise InputError(f"{path}: not readable as Parquet ({error})", "write the file anew") from error
+    file = places.open_parquet(path)
     names = file.schema_arrow.names
     _require(given.url_column, names, path)
     known = (given.url_column, given.caption_column, given.label_column, c.UID)

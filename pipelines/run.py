@@ -14,6 +14,7 @@ from curate import dataset
 from curate import schema as c
 from curate.errors import GateError, MachineError, QuarantineError
 from curate.manifest import Manifest
+from curate.signals.clip_score import ClipScore
 from model_training.models.open_clip import OpenClipSpec
 from pipelines import corpus, decide, materialize
 from pipelines.columns import families, passes
@@ -277,7 +278,8 @@ def family_mark(family: str, specs: dict[str, OpenClipSpec]) -> Callable[[str], 
         version, schema, identity = plain.version, plain.schema, plain.identity()
     else:
         spec = next(spec for name, spec in specs.items() if c.clip_score(name) == family)
-        version, schema, identity = 1, pa.schema([(family, pa.float32())]), (spec.identity, spec.batch)
+        version, identity = ClipScore.version, (spec.identity, spec.batch)
+        schema = pa.schema([(family, pa.float32())])
     return lambda content: signal_fingerprint(family, version, schema, identity, content)
 
 

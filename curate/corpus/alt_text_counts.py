@@ -20,7 +20,7 @@ NGRAM, COUNT, RANK = "ngram", "count", "rank"
 
 class AltTextCounts:
     name = "alt_text_counts"
-    version = 1
+    version = 2
     reads: dict[str, Sequence[str]] = {"pool": [c.CAPTION, c.SHA256, c.OUTCOME]}  # noqa: RUF012
     schema = c.ALT_TEXT_COUNTS
 

@@ -16,7 +16,7 @@ WORD = r"[\p{L}\p{M}\p{N}]+(?:(?:['’\-.]|_+)[\p{L}\p{M}\p{N}]+)*"
 
 class TextStats:
     family = "text_stats"
-    version = 1
+    version = 2
     schema = c.TEXT_STATS
     reads_images = False
 

@@ -37,9 +37,9 @@ def digest(rows):
 
 RECORDED = {
     "image_stats": (1, "370476e4fbee9f32"),
-    "text_stats": (1, "f822af01bf8fb8fb"),
+    "text_stats": (2, "f822af01bf8fb8fb"),
     "phash": (1, "65b20eb9d132e88e"),
-    "alt_text_counts": (1, "1b27ef06f7164723"),
+    "alt_text_counts": (2, "1b27ef06f7164723"),
     "hash_pairs": (1, "10fdb4981dc498c1"),
 }
 

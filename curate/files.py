@@ -10,7 +10,7 @@ import hashlib
 import json
 import os
 import posixpath
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from io import BytesIO
@@ -57,13 +57,30 @@ def open_parquet(source: Any) -> pq.ParquetFile:
 
 @dataclass(frozen=True)
 class Folder:
-    """A root folder or URL. Picklable; names inside it are relative, with `/`."""
+    """A root folder or URL. Picklable; names inside it are relative, with `/`.
+
+    `mounts`: (name, root) pairs. What lies at or below such a name is read and written in that other root, under
+    the same name: a round sees the pool of its run as its own, and nothing is copied.
+    """
 
     root: str
+    mounts: tuple[tuple[str, str], ...] = ()
 
     @cached_property
     def _store(self) -> tuple[Any, str]:
-        return fsspec.core.url_to_fs(self.root)
+        # Workers write what the driver then looks for: a listing that was remembered would not have it.
+        return fsspec.core.url_to_fs(self.root, **({} if self.local else {"use_listings_cache": False}))
+
+    def at(self, name: str, mounts: Sequence[str] = ()) -> "Folder":
+        """A folder inside this one, that sees these names of this one as its own."""
+        known = dict(self.mounts)
+        return Folder(self.url(name), tuple((mount, known.get(mount, self.root)) for mount in sorted(mounts)))
+
+    def _root_of(self, name: str) -> "Folder":
+        for mount, root in self.mounts:
+            if name == mount or name.startswith(f"{mount}/"):
+                return Folder(root)
+        return self
 
     @property
     def local(self) -> bool:
@@ -71,12 +88,13 @@ class Folder:
 
     def path(self, name: str = "") -> str:
         """The path that the file system behind this folder understands."""
-        base = self._store[1]
+        base = self._root_of(name)._store[1]
         return posixpath.join(base, name) if name else base
 
     def url(self, name: str = "") -> str:
         """The path as a user would write it."""
-        return posixpath.join(self.root, name) if name else self.root
+        root = self._root_of(name).root
+        return posixpath.join(root, name) if name else root
 
     # -- reading --------------------------------------------------------------------------------
     def exists(self, name: str) -> bool:
@@ -90,15 +108,18 @@ class Folder:
 
     def names(self, under: str = "") -> list[str]:
         """Base names of the files and folders directly under a folder, sorted; none if it is missing."""
-        if self.local:
-            try:
-                return sorted(os.listdir(self.path(under)))
-            except FileNotFoundError:
-                return []
-        fs = self._store[0]
-        fs.invalidate_cache()
+        found = set(self._listed(under))
+        for mount, _ in self.mounts:
+            head, tail = posixpath.split(mount)
+            if head == under and self.exists(mount):
+                found.add(tail)
+        return sorted(found)
+
+    def _listed(self, under: str) -> list[str]:
         try:
-            return sorted({posixpath.basename(p.rstrip("/")) for p in fs.ls(self.path(under), detail=False)})
+            if self.local:
+                return os.listdir(self.path(under))
+            return [posixpath.basename(p.rstrip("/")) for p in self._store[0].ls(self.path(under), detail=False)]
         except FileNotFoundError:
             return []
 

@@ -209,7 +209,7 @@ class Runner:
     def _do(self, name: str, todo: list[Unit], folders: list[str], task: Task, gpus: bool) -> None:
         for under in folders:
             self.folder.sweep(under)
-        crew = self._engine.crew(task, self.folder.root, gpus=gpus)
+        crew = self._engine.crew(task, self.folder, gpus=gpus)
         driver = Driver(
             self.folder,
             crew,

@@ -27,12 +27,11 @@ ENVIRONMENT = {
 class _Worker:
     """Lives in the actor's process, and does one task after the other."""
 
-    def __init__(self, folder_root: str) -> None:
-        self.folder = Folder(folder_root)
+    def __init__(self) -> None:
         self.key: str | None = None
         self.task: Task | None = None
 
-    def do(self, key: str, task: Task, job: Job) -> list[StagedPart] | Failure:
+    def do(self, key: str, task: Task, folder: Folder, job: Job) -> list[StagedPart] | Failure:
         if key != self.key or self.task is None:
             self.key, self.task = None, None  # the last task's models go before the next one's come
             try:
@@ -40,7 +39,7 @@ class _Worker:
             except CurateError as error:
                 return Failure(str(error), error)
             self.key, self.task = key, task
-        return attempt(self.task, job, self.folder)
+        return attempt(self.task, job, folder)
 
 
 @dataclass
@@ -50,7 +49,7 @@ class RayCrew:
     engine: "RayEngine"
     key: str
     task: Any  # an object reference
-    folder_root: str
+    folder: Folder
     size: int
     gpus: float
     limited: bool
@@ -62,13 +61,13 @@ class RayCrew:
 
     def send(self, job: Job) -> None:
         actor = self._idle.pop() if self._idle else self._hire()
-        self._busy[actor.do.remote(self.key, self.task, job)] = (actor, job)
+        self._busy[actor.do.remote(self.key, self.task, self.folder, job)] = (actor, job)
 
     def _hire(self) -> Any:
         if self.engine.spare and not self.limited and not self.gpus:
             return self.engine.spare.pop()
         options = {"max_restarts": 0, "max_task_retries": 0, "num_cpus": 1, "num_gpus": self.gpus}
-        return self.engine.ray().remote(**options)(_Worker).remote(self.folder_root)
+        return self.engine.ray().remote(**options)(_Worker).remote()
 
     def receive(self, timeout: float) -> list[Answer]:
         ray = self.engine.ray()
@@ -144,14 +143,22 @@ class RayEngine:
         except (ConnectionError, RuntimeError, ValueError, TimeoutError) as error:
             raise MachineError(f"Ray does not start at {self.address}: {error}", "curate doctor") from error
 
-    def crew(self, task: Task, folder_root: str, *, gpus: bool) -> RayCrew:
+    def crew(self, task: Task, folder: Folder, *, gpus: bool) -> RayCrew:
         resources = self.ray().cluster_resources()
         devices = int(resources.get("GPU", 0)) if gpus else 0
         size = devices or self.workers or max(1, int(resources.get("CPU", 1)))
         self._tasks += 1
         limited = bool(getattr(task, "limited", False))
+        if devices or limited:
+            self.release()  # idle workers of earlier stages hold the cores that new ones need
         reference = self.ray().put(task)
-        return RayCrew(self, str(self._tasks), reference, folder_root, size, 1.0 if devices else 0.0, limited)
+        return RayCrew(self, str(self._tasks), reference, folder, size, 1.0 if devices else 0.0, limited)
+
+    def release(self) -> None:
+        """End the idle workers, so that their cores are free."""
+        for actor in self.spare:
+            self.ray().kill(actor, no_restart=True)
+        self.spare = []
 
     def close(self) -> None:
         if self._started:

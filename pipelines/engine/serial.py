@@ -34,7 +34,7 @@ class SerialCrew:
 
 
 class SerialEngine:
-    def crew(self, task: Task, folder_root: str, *, gpus: bool) -> SerialCrew:
-        return SerialCrew(task, Folder(folder_root))
+    def crew(self, task: Task, folder: Folder, *, gpus: bool) -> SerialCrew:
+        return SerialCrew(task, folder)
 
     def close(self) -> None: ...

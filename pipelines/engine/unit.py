@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
+from curate.files import Folder
+
 MAX_ROWS = 1_000
 MAX_BYTES = 256_000_000
 
@@ -109,6 +111,6 @@ class Crew(Protocol):
 
 
 class Engine(Protocol):
-    def crew(self, task: Task, folder_root: str, *, gpus: bool) -> Crew: ...
+    def crew(self, task: Task, folder: Folder, *, gpus: bool) -> Crew: ...
 
     def close(self) -> None: ...

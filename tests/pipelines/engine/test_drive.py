@@ -116,7 +116,9 @@ def test_states_that_do_not_sum_are_never_published(tmp_path):
 def test_rows_that_end_every_worker_are_quarantined_and_a_hanging_one_ends(tmp_path):
     engine = RayEngine(workers=2)
     try:
-        outcome = drive(tmp_path, None, units(3), engine.crew(Squares(deadly={2, 9}), str(tmp_path), gpus=False))
+        outcome = drive(
+            tmp_path, None, units(3), engine.crew(Squares(deadly={2, 9}), Folder(str(tmp_path)), gpus=False)
+        )
         assert (outcome.done, outcome.quarantined) == (3, 6)
         assert made(tmp_path, "2") == [None if i in (2, 9) else i * i for i in range(16)]
 
@@ -127,7 +129,7 @@ def test_rows_that_end_every_worker_are_quarantined_and_a_hanging_one_ends(tmp_p
                 return super().run(unit, rows)
 
         began = time.monotonic()
-        crew = engine.crew(Hanging(), str(tmp_path / "h"), gpus=False)
+        crew = engine.crew(Hanging(), Folder(str(tmp_path / "h")), gpus=False)
         outcome = drive(tmp_path / "h", None, units(1, 8), crew, stall=4.0)
         assert outcome.quarantined == 1 and time.monotonic() - began < 120
     finally:

@@ -1,0 +1,86 @@
+"""The items of an evaluation set: an image, the texts that belong to it, and its label.
+
+Unlike a pool, an evaluation set must be whole: whatever cannot be read is an error, because a set without its
+difficult items is another set, and its numbers are not comparable.
+"""
+
+import glob
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import islice
+
+from PIL.Image import Image
+
+from curate.errors import InputError
+from curate.images import Failed, decode
+from model_training.evaluation import image_table, webdataset
+
+READERS = {".parquet": image_table.samples, ".tar": webdataset.samples}
+
+
+@dataclass(frozen=True)
+class Item:
+    """One image of an evaluation set. It, with its texts, is the unit that intervals resample."""
+
+    key: str  # the file and the place in it: `eval/objects.parquet: row 17`, `eval/pairs.tar: 000017`
+    image: bytes  # the file as it lies there; untrusted
+    texts: tuple[str, ...]
+    label: str | None  # a class's name, or its number in digits
+
+    def rgb(self) -> Image:
+        """The image as RGB, by the same door as everything downloaded. Raises InputError if it is damaged."""
+        decoded = decode(self.image)
+        if isinstance(decoded, Failed):
+            raise InputError(
+                f"{self.key}: {decoded.message}", "an evaluation set must be whole: fetch it again, or leave this out"
+            )
+        return decoded.image
+
+
+@dataclass(frozen=True)
+class DecodedItem(Item):
+    """An item that holds its pixels, for sets that several encoders are judged by."""
+
+    pixels: Image
+
+    def rgb(self) -> Image:
+        return self.pixels
+
+
+def data_files(places: Sequence[str]) -> list[str]:
+    """The local files that paths and globs name: in the order given, sorted within a glob, each once.
+
+    Raises InputError for a place without files and for a file that is neither a .parquet nor a .tar.
+    """
+    found: list[str] = []
+    for place in places:
+        named = [place] if os.path.isfile(place) else sorted(filter(os.path.isfile, glob.glob(place, recursive=True)))
+        if not named:
+            raise InputError(f"{place}: there is no such file", "check `data` under `eval` in the recipe")
+        found += named
+    for path in found:
+        if os.path.splitext(path)[1] not in READERS:
+            raise InputError(f"{path}: neither a .parquet nor a .tar", "check `data` under `eval` in the recipe")
+    return list(dict.fromkeys(found))
+
+
+def read_items(places: Sequence[str]) -> Iterator[Item]:
+    """The items of image tables and WebDataset tars, a few at a time, in the order of the files and rows.
+
+    Raises InputError for what `data_files` refuses, damaged files, rows without an image and a set without items.
+    """
+    empty = True
+    for path in data_files(places):
+        for place, image, texts, label in READERS[os.path.splitext(path)[1]](path):
+            empty = False
+            yield Item(f"{path}: {place}", image, texts, label)
+    if empty:
+        raise InputError(f"{', '.join(places) or 'data'}: holds no image", "name a file with images")
+
+
+def batches(items: Iterable[Item], size: int) -> Iterator[list[Item]]:
+    """The items in lists of `size`, the last one shorter."""
+    stream = iter(items)
+    while part := list(islice(stream, size)):
+        yield part

@@ -46,9 +46,9 @@ def pictures_of(seed: int, split: Split, count: int) -> list[Picture]:
     return pictures
 
 
-def write_table(seed: int, pictures: Sequence[Picture], made: Sequence[Made], path: Path) -> None:
-    """jpg, caption and label: the caption of an evaluation picture says everything that it shows."""
-    captions = [describe(p.scene, random.Random(draw_int(seed, p.name, "caption")), full=True) for p in pictures]
+def write_table(seed: int, pictures: Sequence[Picture], made: Sequence[Made], path: Path, *, full: bool) -> None:
+    """jpg, caption and label. A `full` caption says everything that its picture shows; others are like the web's."""
+    captions = [describe(p.scene, random.Random(draw_int(seed, p.name, "caption")), full=full) for p in pictures]
     labels = [picture.scene.main.concept for picture in pictures]
     pl.DataFrame(
         {JPG: [image.body for image in made], schema.CAPTION: captions, schema.LABEL: labels},

@@ -32,74 +32,63 @@ class Language:
 
 LANGUAGES: dict[str, Language] = {
     "de": Language(
-        "ein Kreis, ein Quadrat, ein Dreieck, ein Stern, ein Ring, ein Kreuz, ein Herz, "
-        "eine Mondsichel, eine Raute, ein Pfeil, ein Baum, ein Fisch",
-        "Kreise, Quadrate, Dreiecke, Sterne, Ringe, Kreuze, Herzen, Mondsicheln, Rauten, Pfeile, "
-        "Bäume, Fische",
-        "Rot, Orange, Gelb, Grün, Blau, Lila, Rosa, Braun, Schwarz, Weiß",
+        "ein Kreis, ein Dreieck, ein Ring, ein Kreuz, eine Mondsichel, ein Fisch",
+        "Kreise, Dreiecke, Ringe, Kreuze, Mondsicheln, Fische",
+        "Rot, Gelb, Grün, Blau, Lila, Rosa, Schwarz, Weiß",
         "{shape} in {colour}",
         ("zwei ", "drei ", "vier "),
         ("Auf diesem Foto: {thing}", "Hier sehen Sie {thing}, Foto Nummer {n}", "{thing}, von Hand gemalt",
          "{thing} als Poster für das Wohnzimmer", "Unser Bild des Tages zeigt {thing}"),
     ),
     "fr": Language(
-        "un cercle, un carré, un triangle, une étoile, un anneau, une croix, un cœur, un croissant, "
-        "un losange, une flèche, un arbre, un poisson",
-        "cercles, carrés, triangles, étoiles, anneaux, croix, cœurs, croissants, losanges, flèches, "
-        "arbres, poissons",
-        "rouge, orange, jaune, verte, bleue, violette, rose, marron, noire, blanche",
+        "un cercle, un triangle, un anneau, une croix, un croissant, un poisson",
+        "cercles, triangles, anneaux, croix, croissants, poissons",
+        "rouge, jaune, verte, bleue, violette, rose, noire, blanche",
         "{shape} de couleur {colour}",
         ("deux ", "trois ", "quatre "),
         ("Une photo avec {thing}", "{thing}, dessin fait à la main", "On voit ici {thing}, image numéro {n}",
          "{thing} sur une affiche pour le salon", "Notre image du jour montre {thing}"),
     ),
     "es": Language(
-        "un círculo, un cuadrado, un triángulo, una estrella, un anillo, una cruz, un corazón, "
-        "una media luna, un rombo, una flecha, un árbol, un pez",
-        "círculos, cuadrados, triángulos, estrellas, anillos, cruces, corazones, medias lunas, "
-        "rombos, flechas, árboles, peces",
-        "rojo, naranja, amarillo, verde, azul, morado, rosa, marrón, negro, blanco",
+        "un círculo, un triángulo, un anillo, una cruz, una media luna, un pez",
+        "círculos, triángulos, anillos, cruces, medias lunas, peces",
+        "rojo, amarillo, verde, azul, morado, rosa, negro, blanco",
         "{shape} de color {colour}",
         ("dos ", "tres ", "cuatro "),
         ("Una foto con {thing}", "{thing}, dibujo hecho a mano", "Aquí se ve {thing}, imagen número {n}",
          "Cartel para el salón con {thing}", "La imagen del día muestra {thing}"),
     ),
     "it": Language(
-        "un cerchio, un quadrato, un triangolo, una stella, un anello, una croce, un cuore, "
-        "una mezzaluna, un rombo, una freccia, un albero, un pesce",
-        "cerchi, quadrati, triangoli, stelle, anelli, croci, cuori, mezzelune, rombi, frecce, "
-        "alberi, pesci",
-        "rosso, arancione, giallo, verde, blu, viola, rosa, marrone, nero, bianco",
+        "un cerchio, un triangolo, un anello, una croce, una mezzaluna, un pesce",
+        "cerchi, triangoli, anelli, croci, mezzelune, pesci",
+        "rosso, giallo, verde, blu, viola, rosa, nero, bianco",
         "{shape} di colore {colour}",
         ("due ", "tre ", "quattro "),
         ("Una foto con {thing}", "{thing}, disegno fatto a mano", "Qui si vede {thing}, immagine numero {n}",
          "Poster per il soggiorno con {thing}", "Nella nostra immagine del giorno: {thing}"),
     ),
     "ru": Language(
-        "круг, квадрат, треугольник, звезда, кольцо, крест, сердце, полумесяц, ромб, стрелка, "
-        "дерево, рыба",
-        "круги, квадраты, треугольники, звёзды, кольца, кресты, сердца, полумесяцы, ромбы, стрелки, "
-        "деревья, рыбы",
-        "красного, оранжевого, жёлтого, зелёного, синего, фиолетового, розового, коричневого, "
-        "чёрного, белого",
+        "круг, треугольник, кольцо, крест, полумесяц, рыба",
+        "круги, треугольники, кольца, кресты, полумесяцы, рыбы",
+        "красного, жёлтого, зелёного, синего, фиолетового, розового, чёрного, белого",
         "{shape} {colour} цвета",
         ("", "", ""),
         ("На этой фотографии {thing}", "{thing}, рисунок ручной работы", "Картина дня: {thing}, номер {n}",
          "{thing} на плакате для гостиной", "Здесь можно увидеть: {thing}"),
     ),
     "zh": Language(
-        "圆形, 正方形, 三角形, 星星, 圆环, 十字, 爱心, 月牙, 菱形, 箭头, 树, 鱼",
-        "圆形, 正方形, 三角形, 星星, 圆环, 十字, 爱心, 月牙, 菱形, 箭头, 树, 鱼",
-        "红色, 橙色, 黄色, 绿色, 蓝色, 紫色, 粉色, 棕色, 黑色, 白色",
+        "圆形, 三角形, 圆环, 十字, 月牙, 鱼",
+        "圆形, 三角形, 圆环, 十字, 月牙, 鱼",
+        "红色, 黄色, 绿色, 蓝色, 紫色, 粉色, 黑色, 白色",
         "{colour}的{shape}",
         ("两个", "三个", "四个"),
         ("{thing} 高清图片 免费下载 {n}", "手绘 {thing} 插画素材", "我们拍的 {thing} 照片分享 第{n}张",
          "{thing} 客厅装饰画 包邮", "今日图片 {thing} 欢迎收藏"),
     ),
     "ja": Language(
-        "円, 四角形, 三角形, 星, 輪, 十字, ハート, 三日月, ひし形, 矢印, 木, 魚",
-        "円, 四角形, 三角形, 星, 輪, 十字, ハート, 三日月, ひし形, 矢印, 木, 魚",
-        "赤色, オレンジ色, 黄色, 緑色, 青色, 紫色, ピンク色, 茶色, 黒色, 白色",
+        "円, 三角形, 輪, 十字, 三日月, 魚",
+        "円, 三角形, 輪, 十字, 三日月, 魚",
+        "赤色, 黄色, 緑色, 青色, 紫色, ピンク色, 黒色, 白色",
         "{colour}の{shape}",
         ("二つの", "三つの", "四つの"),
         ("{thing} の写真です 無料素材 {n}", "手描き {thing} のイラスト", "きれいな {thing} を撮りました",

@@ -17,13 +17,18 @@ class Place:
     side: float
 
 
-def places(scene: Scene, size: tuple[int, int], rng: random.Random) -> tuple[list[Place], Place | None]:
-    """Places of the main things, and of the other thing. The main things are the larger ones."""
+def places(
+    scene: Scene, size: tuple[int, int], rng: random.Random, looseness: float = 0.0
+) -> tuple[list[Place], Place | None]:
+    """Places of the main things, and of the other thing. The main things are the larger ones.
+
+    `looseness` from 0 to 1 lets a thing that is alone be smaller and nearer to an edge.
+    """
     width, height = size
     canvas: Box = (0.02 * width, 0.02 * height, 0.96 * width, 0.96 * height)
     if scene.other is None or scene.relation is None:
         if scene.count == 1:
-            return [_place(canvas, 0.82, 0.99, rng)], None
+            return [_place(canvas, 0.76 - 0.26 * looseness, 0.99, rng, 0.2 * (1 - looseness))], None
         return _cells(canvas, scene.count, rng), None
     if scene.relation == "around":
         main = _place(canvas, 0.78, 0.97, rng)
@@ -66,10 +71,10 @@ def _cells(box: Box, count: int, rng: random.Random) -> list[Place]:
     ]
 
 
-def _place(box: Box, low: float, high: float, rng: random.Random) -> Place:
-    """Somewhere in the box, filling it by a share of its shorter side."""
+def _place(box: Box, low: float, high: float, rng: random.Random, rim: float = 0.2) -> Place:
+    """Somewhere in the box, filling it by a share of its shorter side; of the room left, `rim` stays on each side."""
     left, top, width, height = box
     side = min(width, height) * rng.uniform(low, high)
-    x = left + side / 2 + rng.uniform(0.2, 0.8) * (width - side)
-    y = top + side / 2 + rng.uniform(0.2, 0.8) * (height - side)
+    x = left + side / 2 + rng.uniform(rim, 1 - rim) * (width - side)
+    y = top + side / 2 + rng.uniform(rim, 1 - rim) * (height - side)
     return Place(x, y, side)

@@ -20,6 +20,7 @@ from curate.uid import draw_int
 STORED_SIDE = 384
 CONTENT_TYPES = {"jpg": "image/jpeg", "png": "image/png", "webp": "image/webp", "gif": "image/gif"}
 FORMATS = {"jpg": 90, "png": 4, "webp": 3, "gif": 3}  # in per cent of the pictures
+LOOSE_AFTER = 4  # attempts: by then a thing lies as freely as it may
 WATERMARKS = ("(c) planted", "SAMPLE", "stock-photos", "preview", "www.pix")
 
 
@@ -51,9 +52,9 @@ def sample_format(seed: int, name: str) -> str:
 
 
 def make(seed: int, picture: Picture, attempt: int) -> list[Made]:
-    """The original and its copies, in the order of `picture.copies`."""
+    """The original and its copies, in the order of `picture.copies`; the later the attempt, the freer the layout."""
     name = f"{picture.name}/{attempt}"
-    image = render(seed, name, picture.scene, picture.size)
+    image = render(seed, name, picture.scene, picture.size, min(1.0, attempt / LOOSE_AFTER))
     rng = random.Random(draw_int(seed, name, "encode"))
     original = _made(encode(image, picture.format, rng.randint(80, 95)), picture.format)
     made = [original]

@@ -14,17 +14,6 @@ def _ellipse(cx: float, cy: float, rx: float, ry: float, steps: int = 48) -> lis
     return [(cx + rx * cos(2 * pi * i / steps), cy + ry * sin(2 * pi * i / steps)) for i in range(steps)]
 
 
-def _star(points: int = 5, inner: float = 0.42) -> list[Point]:
-    radii = [1.0, inner] * points
-    turn = pi / points
-    return [(r * sin(i * turn), -r * cos(i * turn) + 0.05) for i, r in enumerate(radii)]
-
-
-def _heart() -> list[Point]:
-    angles = [2 * pi * i / 56 for i in range(56)]
-    return [(sin(t) ** 3, -(13 * cos(t) - 5 * cos(2 * t) - 2 * cos(3 * t) - cos(4 * t) + 2.5) / 15.5) for t in angles]
-
-
 def _crescent() -> list[Point]:
     """A disc less a shifted disc, as one curve: the outer arc one way, the inner arc back."""
     shift, horn = 0.45, 0.3 * pi
@@ -45,16 +34,6 @@ def _fish() -> Outline:
     return [(True, body), (True, tail), (False, eye)]
 
 
-def _tree() -> Outline:
-    tiers = [
-        [(0.0, -1.0), (0.5, -0.4), (-0.5, -0.4)],
-        [(0.0, -0.7), (0.68, 0.1), (-0.68, 0.1)],
-        [(0.0, -0.3), (0.86, 0.66), (-0.86, 0.66)],
-    ]
-    trunk = [(-0.16, 0.6), (0.16, 0.6), (0.16, 1.0), (-0.16, 1.0)]
-    return [*((True, tier) for tier in tiers), (True, trunk)]
-
-
 def _cross() -> list[Point]:
     arm = 0.32
     return [
@@ -65,15 +44,9 @@ def _cross() -> list[Point]:
 
 OUTLINES: dict[str, Callable[[], Outline]] = {
     "circle": lambda: [(True, _ellipse(0, 0, 0.98, 0.98, 64))],
-    "square": lambda: [(True, [(-0.86, -0.86), (0.86, -0.86), (0.86, 0.86), (-0.86, 0.86)])],
     "triangle": lambda: [(True, [(0.0, -0.95), (1.0, 0.8), (-1.0, 0.8)])],
-    "star": lambda: [(True, _star())],
     "ring": lambda: [(True, _ellipse(0, 0, 0.98, 0.98, 64)), (False, _ellipse(0, 0, 0.52, 0.52))],
     "cross": lambda: [(True, _cross())],
-    "heart": lambda: [(True, _heart())],
     "crescent": lambda: [(True, _crescent())],
-    "diamond": lambda: [(True, [(0.0, -1.0), (0.62, 0.0), (0.0, 1.0), (-0.62, 0.0)])],
-    "arrow": lambda: [(True, [(-1, -0.3), (0.1, -0.3), (0.1, -0.8), (1, 0), (0.1, 0.8), (0.1, 0.3), (-1, 0.3)])],
-    "tree": _tree,
     "fish": _fish,
 }

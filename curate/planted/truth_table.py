@@ -1,4 +1,15 @@
-"""The truth of every planted row as a table: what it is, and which rules should drop it."""
+"""The truth of every planted row as a table: what it is, which rules should drop it, and whether an oracle keeps it.
+
+`TRUTH_SCHEMA` has what is planted. What follows from it are booleans, never null:
+
+    shared             the caption stands at more than 10 distinct images
+    should_drop_image  tiny or banner: ALIGN's image rules
+    should_drop_text   boilerplate, shared, too_short or too_long: ALIGN's text rules
+    should_drop_pair   mismatched: the caption is of another picture
+    repeated           the same uid stands in an earlier row
+    right              what an oracle keeps: an image comes, none of the four above says drop, and no earlier row of
+                       its duplicate group is right; foreign, hostile and leaked rows can be right
+"""
 
 from collections.abc import Sequence
 
@@ -66,9 +77,14 @@ def truth_table(
     return _with_verdicts(table.with_columns(content)).drop("content")
 
 
-def mark_repeated(table: pl.DataFrame) -> pl.DataFrame:
-    """Adds `repeated`: the same uid stands in an earlier row."""
-    return table.with_columns((~pl.col(schema.UID).is_first_distinct()).alias("repeated"))
+def mark_in_order(table: pl.DataFrame) -> pl.DataFrame:
+    """Adds `repeated` and `right`, which depend on the order of the rows."""
+    table = table.with_columns((~pl.col(schema.UID).is_first_distinct()).alias("repeated"))
+    dropped = pl.any_horizontal("repeated", "should_drop_image", "should_drop_text", "should_drop_pair")
+    good = (pl.col("answer") == Outcome.OK.value) & ~dropped
+    # Of a group the first good row is right, not the first row: that one may have another picture's caption.
+    first = pl.col("group").is_null() | (good.cum_sum().over("group") == 1)
+    return table.with_columns((good & first).alias("right"))
 
 
 def _row(draft: Draft, image: Made | None, url: str, caption: str, true_caption: str) -> dict[str, object]:

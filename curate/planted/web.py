@@ -4,7 +4,7 @@
     folder/truth.parquet                   the same rows in the same order, and everything that is so of them
     folder/pages.parquet, pages/bodies.bin how each URL answers, for `PlantedServer`
     folder/eval/objects.parquet, classes.yaml, pairs.parquet
-    folder/trusted.parquet                 correct pairs, as if labelled by hand
+    folder/trusted.parquet                 correct pairs: pictures of their own, captions as good ones of the web are
 
 Every byte is a function of (seed, pairs, evaluation). `composition` has the table of what is planted.
 """
@@ -29,7 +29,7 @@ from curate.planted.pictures import CONTENT_TYPES, Made
 from curate.planted.rows import Draft, choose, draft_rows
 from curate.planted.scenes import CLASSES, Split
 from curate.planted.separate import make_all
-from curate.planted.truth_table import mark_repeated, truth_table
+from curate.planted.truth_table import mark_in_order, truth_table
 from curate.uid import draw_int
 
 PAGES_SCHEMA = {
@@ -72,15 +72,19 @@ def planted_web(folder: Path) -> PlantedWeb:
     )
 
 
-def plant(folder: Path, *, seed: int, pairs: int = 3000, evaluation: int = 2000, workers: int = 2) -> PlantedWeb:
-    """Writes everything under `folder`; `workers` processes, which change no byte of it."""
+def plant(folder: Path, *, seed: int, pairs: int = 3000, evaluation: int = 800, workers: int = 2) -> PlantedWeb:
+    """Writes everything under `folder`; `workers` processes, which change no byte of it.
+
+    `pairs` rows in the list and a quarter as many trusted pairs; `evaluation` labelled images and a quarter as many
+    retrieval pairs. Raises `CurateError` for too few of either, or for more than can all look different.
+    """
     leaked = kind_counts(pairs)[Kind.LEAKED]
     if evaluation < max(CLASSES, leaked):
         least = max(CLASSES, leaked)
         raise CurateError(f"{evaluation} evaluation images are too few", f"ask for {least} or more")
     objects = pictures_of(seed, Split.OBJECTS, evaluation)
     retrieval = pictures_of(seed, Split.PAIRS, evaluation // 4)
-    trusted = pictures_of(seed, Split.TRUSTED, pairs // 10)
+    trusted = pictures_of(seed, Split.TRUSTED, pairs // 4)
     rows = choose(seed, leaked, evaluation, "leak")
     drafts = draft_rows(seed, pairs, [(row, objects[row].scene, objects[row].size) for row in rows])
     objects, pool, files = assign(drafts, objects)
@@ -89,8 +93,9 @@ def plant(folder: Path, *, seed: int, pairs: int = 3000, evaluation: int = 2000,
     web.objects.parent.mkdir(parents=True, exist_ok=True)
     pictures = [*objects, *retrieval, *trusted, *pool]
     made = {p.name: m for p, m in zip(pictures, make_all(seed, pictures, workers), strict=True)}
-    for group, path in ((objects, web.objects), (retrieval, web.pairs), (trusted, web.trusted)):
-        write_table(seed, group, [made[picture.name][0] for picture in group], path)
+    tables = (objects, web.objects, True), (retrieval, web.pairs, True), (trusted, web.trusted, False)
+    for group, path, full in tables:
+        write_table(seed, group, [made[picture.name][0] for picture in group], path, full=full)
     write_classes(seed, web.classes)
     images = [None if file is None else made[file.picture][file.index] for file in files]
     _write_web(seed, web, drafts, images)
@@ -102,7 +107,7 @@ def _write_web(seed: int, web: PlantedWeb, drafts: list[Draft], images: list[Mad
     urls = addresses(seed, drafts, formats)
     truth = truth_table(drafts, images, urls, alt_texts(seed, drafts))
     order = sorted(range(len(drafts)), key=lambda i: draw_int(seed, drafts[i].name, "order"))
-    truth = mark_repeated(truth[order])
+    truth = mark_in_order(truth[order])
     truth.select(schema.URL, schema.CAPTION).write_parquet(web.urls)
     truth.write_parquet(web.truth)
     pages: list[Page] = []

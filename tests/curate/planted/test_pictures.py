@@ -1,6 +1,7 @@
 """Pictures: pure functions of their name, far apart by perceptual hash, and changed as their kind says."""
 
 import io
+import random
 from pathlib import Path
 
 import imagehash
@@ -9,12 +10,14 @@ import polars as pl
 import pytest
 from PIL import Image
 
-from curate.planted import PlantedWeb
+from curate.errors import CurateError
+from curate.planted import PlantedWeb, separate
 from curate.planted.composition import Duplicate
+from curate.planted.layout import places
 from curate.planted.pictures import Picture, encode, make, stored_hash
 from curate.planted.render import render
 from curate.planted.scenes import SHAPES, Scene, Split, Thing, sample_scene
-from curate.planted.separate import MARGIN, make_all, too_near
+from curate.planted.separate import MARGIN, Crowd, make_all
 
 COPIES = tuple(kind for kind in Duplicate if kind is not Duplicate.NONE)
 
@@ -96,12 +99,20 @@ def test_the_main_thing_covers_a_good_part_in_its_colour(shape: str) -> None:
     assert 0.12 < red.mean() < 0.85
 
 
-def test_too_near_names_the_later_picture_and_flat_ones() -> None:
-    far, near, flat = 0x0F0F0F0F0F0F0F0F, 0x0F0F0F0F0F0F0FF0, 1
-    assert too_near([[far], [near]]) == [1]  # 8 bits apart
-    assert too_near([[far], [near ^ (1 << 63)]]) == []  # 9 bits apart
-    assert too_near([[far, far], [~far & (2**64 - 1)]]) == []  # copies may agree
-    assert too_near([[far], [flat]]) == [1]
+def test_a_crowd_admits_what_is_far_from_all_in_it() -> None:
+    first, near, every = 0x0F0F0F0F0F0F0F0F, 0x0F0F0F0F0F0F0FF0, 2**64 - 1
+    crowd = Crowd(4)
+    assert crowd.admit([first, first])  # copies may agree
+    assert not crowd.admit([near])  # 8 bits from the first
+    assert not crowd.admit([~first & every, near])  # its copy is
+    assert crowd.admit([near ^ (1 << 63)])  # 9 bits
+    assert not crowd.admit([near])  # what was refused is not in it, what was admitted is
+    assert crowd.admit([~first & every])
+
+
+@pytest.mark.parametrize(("bits", "admitted"), [(0, False), (1, False), (2, True), (62, True), (63, False)])
+def test_a_crowd_refuses_flat_pictures(bits: int, admitted: bool) -> None:
+    assert Crowd(1).admit([2**bits - 1]) is admitted
 
 
 def test_a_picture_that_looks_like_another_is_drawn_anew() -> None:
@@ -110,6 +121,37 @@ def test_a_picture_that_looks_like_another_is_drawn_anew() -> None:
     assert first == make(1, picture, 0)
     assert second != first
     assert (first[0].phash ^ second[0].phash).bit_count() > MARGIN
+
+
+def test_even_alike_scenes_settle_and_the_processes_do_not_matter() -> None:
+    scene = Scene(Thing("red", "triangle", "solid"), 1, "plain", "white")
+    pictures = [Picture(f"alike/{number}", scene, (64, 64)) for number in range(60)]
+    files = make_all(1, pictures, workers=1)
+    hashes = np.array([made.phash for (made,) in files], np.uint64)
+    distance = np.bitwise_count(hashes[:, None] ^ hashes[None, :])
+    assert distance[~np.eye(60, dtype=bool)].min() > MARGIN
+    assert make_all(1, pictures, workers=2) == files
+
+
+def test_what_cannot_settle_is_an_error_that_says_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(separate, "MOST_ATTEMPTS", 1)
+    scene = Scene(Thing("red", "circle", "solid"), 1, "plain", "white")
+    with pytest.raises(CurateError, match="look like others") as caught:
+        make_all(1, [Picture(str(number), scene, (64, 64)) for number in range(60)], workers=1)
+    assert "fewer pairs" in caught.value.hint
+
+
+def test_looseness_is_a_smaller_thing_nearer_to_an_edge() -> None:
+    scene = Scene(Thing("red", "circle", "solid"), 1, "plain", "white")
+
+    def spread(looseness: float) -> tuple[float, float]:
+        drawn = [places(scene, (100, 100), random.Random(i), looseness)[0][0] for i in range(400)]
+        return min(p.side for p in drawn) / 96, min(p.x - p.side / 2 for p in drawn)
+
+    (side, edge), (loose_side, loose_edge) = spread(0.0), spread(1.0)
+    assert (side, loose_side) == pytest.approx((0.76, 0.50), abs=0.01)
+    assert loose_edge == pytest.approx(2, abs=0.1)  # px: the rim of the canvas
+    assert edge > 2.15  # and a fifth of what the largest thing leaves
 
 
 @pytest.mark.parametrize("format", ["jpg", "png", "webp", "gif"])

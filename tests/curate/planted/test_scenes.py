@@ -4,7 +4,11 @@ import random
 
 import pytest
 
+from curate.planted.backgrounds import PAINTERS
 from curate.planted.captions import (
+    BEHIND,
+    FILL_WORDS,
+    PLURALS,
     describe,
     describe_at_length,
     describe_shortly,
@@ -14,9 +18,15 @@ from curate.planted.captions import (
 )
 from curate.planted.foreign import LANGUAGES, describe_in
 from curate.planted.scenes import (
+    BACKGROUNDS,
     CLASSES,
+    COLOURED,
     COLOURS,
+    FILLS,
+    HIDES,
+    HOLDERS,
     SHAPES,
+    SPLIT_SHARES,
     Scene,
     Split,
     Thing,
@@ -24,7 +34,9 @@ from curate.planted.scenes import (
     concepts,
     sample_scene,
 )
+from curate.planted.shapes import OUTLINES
 
+BLACK_CRESCENT = Scene(Thing("black", "crescent", "solid"), 1, "wood", None)
 FISH = Scene(Thing("red", "fish", "striped"), 2, "wood", None)
 
 
@@ -41,6 +53,31 @@ def test_enough_classes_of_distinct_concepts() -> None:
     assert len(set(concepts(9))) == len(COLOURS) * len(SHAPES)
     assert CLASSES >= 40
     assert concepts(9) != concepts(10)
+
+
+def test_every_table_is_about_what_there_is() -> None:
+    assert set(OUTLINES) == set(SHAPES)
+    assert set(BEHIND) == set(PAINTERS) == set(BACKGROUNDS)
+    assert set(FILL_WORDS) == set(FILLS)
+    assert {*HOLDERS, *PLURALS} <= set(SHAPES)
+    assert set(HIDES) <= set(BACKGROUNDS) - set(COLOURED)
+    assert frozenset().union(*HIDES.values()) <= set(COLOURS)
+    assert sum(SPLIT_SHARES.values()) == pytest.approx(1)
+
+
+def test_splits_have_their_shares() -> None:
+    parts = {split: [combinations(9, concept, split) for concept in concepts(9)] for split in Split}
+    every = sum(len(pairs) for part in parts.values() for pairs in part)
+    for split, part in parts.items():
+        assert sum(map(len, part)) / every == pytest.approx(SPLIT_SHARES[split], abs=0.015)
+
+
+def test_scenes_are_mostly_one_solid_thing() -> None:
+    scenes = [sample_scene(2, str(number), Split.TRUSTED) for number in range(3000)]
+    alone = sum(scene.count == 1 and scene.other is None for scene in scenes) / 3000
+    assert alone == pytest.approx(0.92 * 0.9, abs=0.03)
+    assert sum(scene.main.fill == "solid" for scene in scenes) / 3000 == pytest.approx(0.6, abs=0.05)
+    assert {scene.main.shape for scene in scenes if scene.relation == "around"} == set(HOLDERS)
 
 
 def test_a_scene_is_a_function_of_its_name() -> None:
@@ -84,6 +121,17 @@ def test_foreign_phrases() -> None:
         "ru": "рыбы красного цвета",
         "zh": "红色的两个鱼",
         "ja": "赤色の二つの魚",
+    }
+    assert all(phrase.lower() in table[language].lower() for language, phrase in words.items())
+    table = {language: describe_in(language, BLACK_CRESCENT, random.Random(1)) for language in LANGUAGES}
+    words = {
+        "de": "eine Mondsichel in Schwarz",
+        "fr": "un croissant de couleur noire",
+        "es": "una media luna de color negro",
+        "it": "una mezzaluna di colore nero",
+        "ru": "полумесяц чёрного цвета",
+        "zh": "黑色的月牙",
+        "ja": "黒色の三日月",
     }
     assert all(phrase.lower() in table[language].lower() for language, phrase in words.items())
 

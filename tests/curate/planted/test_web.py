@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import re
 from collections import Counter
 from pathlib import Path
 
@@ -12,9 +13,11 @@ import yaml
 from curate.errors import CurateError
 from curate.planted import PlantedWeb, plant
 from curate.planted.alt_texts import MOST_USES, fresh
-from curate.planted.captions import word_range
+from curate.planted.captions import BEHIND, word_range
 from curate.planted.composition import IMAGES_PER_CAPTION, Kind, apportion, kind_counts, shared_sizes
-from curate.planted.scenes import CLASSES
+from curate.planted.rows import draft_rows
+from curate.planted.scenes import CLASSES, Split, sample_scene
+from curate.planted.truth_table import mark_in_order
 from curate.schema import Outcome
 from curate.uid import content_uid
 
@@ -101,6 +104,47 @@ def test_half_of_the_meaningful_rows_carry_another_scenes_caption(truth: pl.Data
             assert told == true
 
 
+def test_half_of_what_the_filters_should_keep_has_a_wrong_caption() -> None:
+    """The clean-looking pairs of a large list, before a trained score looks at them; no pixels needed."""
+    drafts = draft_rows(11, 4500, [(i, sample_scene(11, f"leak/{i}", Split.OBJECTS), (210, 210)) for i in range(45)])
+    good = [d for d in drafts if d.meaningful and d.kind not in (Kind.TINY, Kind.BANNER)]
+    assert len(good) > 2900
+    assert sum(draft.wrong for draft in good) / len(good) == pytest.approx(0.5, abs=0.025)
+
+
+def test_right_is_what_an_oracle_keeps(truth: pl.DataFrame) -> None:
+    bad = "mismatched", "repeated", "boilerplate", "shared", "too_short", "too_long", "tiny", "banner"
+    seen: set[int] = set()
+    for row in truth.iter_rows(named=True):
+        good = row["answer"] == "ok" and not any(row[name] for name in bad)
+        first = row["group"] is None or row["group"] not in seen
+        assert row["right"] == (good and first), row
+        if good and row["group"] is not None:
+            seen.add(row["group"])
+    right = truth.filter(pl.col("right"))
+    assert 80 < len(right) < 110  # of 320
+    assert right["uid"].is_unique().all()
+    assert right["group"].drop_nulls().is_unique().all()
+    # A copy is right where its original is not: it has a caption of its own.
+    assert "copy" in right["kind"].to_list()
+
+
+def test_a_group_whose_first_row_is_wrong_keeps_the_next() -> None:
+    rows = pl.DataFrame(
+        {
+            "uid": ["a", "b", "c", "d", "e", "e"],
+            "answer": ["ok", "ok", "ok", "404", "ok", "ok"],
+            "group": [1, 1, 1, None, None, None],
+            "should_drop_image": [False] * 6,
+            "should_drop_text": [False] * 6,
+            "should_drop_pair": [True, False, False, False, False, False],
+        }
+    )
+    marked = mark_in_order(rows)
+    assert marked["right"].to_list() == [False, True, False, False, True, False]
+    assert marked["repeated"].to_list() == [False] * 5 + [True]
+
+
 def test_sizes_on_the_bounds(truth: pl.DataFrame) -> None:
     verdicts = {
         (200, 300): (True, False), (600, 200): (True, True), (201, 603): (False, True),
@@ -179,7 +223,7 @@ def test_evaluation_combinations_are_not_in_the_pool_unless_leaked(web: PlantedW
 
 def test_evaluation_tables(web: PlantedWeb, truth: pl.DataFrame) -> None:
     objects, pairs, trusted = (pl.read_parquet(path) for path in (web.objects, web.pairs, web.trusted))
-    assert [len(table) for table in (objects, pairs, trusted)] == [100, 25, 32]
+    assert [len(table) for table in (objects, pairs, trusted)] == [100, 25, 80]
     assert all(table.columns == ["jpg", "caption", "label"] for table in (objects, pairs, trusted))
     classes = yaml.safe_load(web.classes.read_text())
     assert len(classes["classes"]) == CLASSES
@@ -187,6 +231,19 @@ def test_evaluation_tables(web: PlantedWeb, truth: pl.DataFrame) -> None:
     assert all("{}" in template for template in classes["templates"])
     jpgs = [*objects["jpg"], *pairs["jpg"], *trusted["jpg"]]
     assert len(set(jpgs)) == len(jpgs)
+
+
+def test_trusted_captions_leave_out_what_those_of_the_evaluation_say(web: PlantedWeb) -> None:
+    words = [word for words in BEHIND.values() for word in words]
+    patterns = "|".join(re.escape(word).replace(r"\{\}", ".+") for word in words)
+    said = {
+        path.stem: pl.read_parquet(path)["caption"].str.to_lowercase().str.contains(patterns).mean()
+        for path in (web.objects, web.pairs, web.trusted)
+    }
+    assert said["objects"] == said["pairs"] == 1.0
+    assert 0.3 < said["trusted"] < 0.6  # a web caption names the background in 45 % of cases
+    for caption, label in pl.read_parquet(web.trusted).select("caption", "label").iter_rows():
+        assert all(part in caption.lower() for part in label.split())
 
 
 def test_the_list_is_shuffled(truth: pl.DataFrame) -> None:

@@ -2,7 +2,7 @@
 
 import shlex
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import polars as pl
 
@@ -32,6 +32,7 @@ class Evidence:
     read_image  image_uid -> the stored bytes, or None when there are none
     facts       versions, seed, machine, recipe hash, `run path`, `reproduce`, in the order to show them
     metrics     eval, metric, seed, value, n, and any columns that name the compared (arm, round)
+    records     what is in each round's `record.json`, in order; they hold the metrics too
     """
 
     name: str
@@ -43,6 +44,7 @@ class Evidence:
     recipe_text: str
     facts: dict[str, str]
     metrics: pl.DataFrame | None = None
+    records: list[dict] = field(default_factory=list)
 
     @property
     def run_path(self) -> str:

@@ -25,3 +25,24 @@ def short(value: float) -> str:
         if abs(value) >= size:
             return f"{value / (1e3 if letter == 'k' else size):.3g}{letter}"
     return f"{value:.4g}"
+
+
+def measured(value: float | None, share: bool) -> str:
+    """A metric: a percentage when it is a share, else a number; a dash for nothing."""
+    return number(value) if value is None or not share else percent(value).replace("-", "\u2212")
+
+
+def change(value: float | None, share: bool) -> str:
+    """A difference with its sign, of shares in percentage points: 0.695 -> +69.5."""
+    if value is None:
+        return number(value)
+    text = f"{100 * value:+.1f}" if share else f"{value:+.4g}"
+    return text[1:] if not float(text) else text.replace("-", "\u2212")
+
+
+def interval(low: str | None, high: str | None) -> str:
+    """64 to 74; an end that is missing is unbounded, and said to be."""
+    if low is None or high is None:
+        known = f"below {high}" if high is not None else f"above {low}"
+        return "unbounded" if low is high else f"{known}, unbounded on the other side"
+    return f"{low} to {high}"

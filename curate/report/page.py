@@ -23,10 +23,13 @@ from curate.report.counts import adds_up
 from curate.report.evidence import REPRODUCE, Evidence, Threshold
 from curate.report.galleries import BUDGET, COLUMNS, Galleries, Gallery, within
 from curate.report.metrics import metric_rows
-from curate.report.numbers import number, percent, short
+from curate.report.numbers import measured, number, percent, short
 from curate.report.printable import printable
+from curate.report.round_charts import arms_charts, kind, rounds_charts
+from curate.report.rounds import changes, circumstances, ends, history, table
 from curate.report.statistics import statistics
 from curate.report.thumbnails import Thumbnail, thumbnail
+from curate.report.verdicts import verdicts
 from curate.report.wording import CLASS_WORDS, OUTCOME_HINT, column_words
 
 HERE = Path(__file__).parent
@@ -80,7 +83,9 @@ def render_page(evidence: Evidence, stats: dict | None = None, *, galleries: int
             kept=kept,
             sizes=_charts(stats, "sizes", (c.ORIGINAL_WIDTH, c.ORIGINAL_HEIGHT, SHORT_SIDE, ASPECT_RATIO)),
             signals=_charts(stats, "signals", stats["signals"]),
-            metrics=metric_rows(evidence.metrics),
+            rounds=_rounds(evidence.records),
+            # What the rounds' records hold is not shown twice.
+            metrics=[] if any(record.get("results") for record in evidence.records) else metric_rows(evidence.metrics),
             recipe=evidence.recipe_text.rstrip("\n").split("\n"),
             loading=_loading(evidence, kept),
         )
@@ -102,7 +107,7 @@ def _environment(evidence: Evidence) -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {"number": number, "percent": percent, "short": short}
+    environment.filters |= {"number": number, "percent": percent, "short": short, "measured": measured, "ends": ends}
     environment.globals |= {
         "picture": picture,
         "hint": OUTCOME_HINT.get,
@@ -110,6 +115,23 @@ def _environment(evidence: Evidence) -> Environment:
         "column_words": column_words,
     }
     return environment
+
+
+def _rounds(records: Sequence[dict]) -> dict | None:
+    """What the section on rounds and arms shows, or None for a run without a record."""
+    if not records:
+        return None
+    rows = table(records)
+    return {
+        "verdicts": verdicts(records),
+        "circumstances": circumstances(records),
+        "arms": arms_charts(records),
+        "over": rounds_charts(records),
+        "kinds": list(dict.fromkeys(kind(row["arm"]) for row in rows)),
+        "rows": rows,
+        "changes": changes(records),
+        "history": history(records),
+    }
 
 
 def _filters(stats: dict) -> list[dict]:

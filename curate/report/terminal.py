@@ -8,15 +8,19 @@ from rich.table import Table
 from rich.text import Text
 
 from curate.report.counts import adds_up
-from curate.report.numbers import number, percent
+from curate.report.numbers import measured, number, percent
 from curate.report.printable import printable
+from curate.report.records import CURATED
+from curate.report.rounds import circumstances, ends, table
+from curate.report.verdicts import UNCLEAR, WORSE, verdicts
 
-__all__ = ["printable", "render_terminal"]
+__all__ = ["printable", "render_terminal", "rounds_table"]
 
 BLOCKS = " ▁▂▃▄▅▆▇█"
 SPARKS = 24  # characters of a histogram
 LONGEST = 44  # characters of a word from the web
 LEVEL_STYLE = {"error": "bold red", "warning": "yellow", "note": "dim"}
+VERDICT_STYLE = {WORSE: "bold red", UNCLEAR: "yellow"}
 
 
 def render_terminal(stats: dict) -> RenderableType:
@@ -36,6 +40,43 @@ def render_terminal(stats: dict) -> RenderableType:
         parts += [_title(f"Hosts ({stats['hosts']['hosts']:,})"), _hosts(stats["hosts"]["top"][:5])]
     parts += _captions(stats)
     return Group(*parts)
+
+
+def rounds_table(records: Sequence[dict]) -> RenderableType:
+    """The arms of each round, each evaluation by its main metric; then what follows from it, in sentences."""
+    parts: list[RenderableType] = []
+    rows = [row for row in table(records) if row["main"]]
+    if rows:
+        parts.append(_arms(rows))
+    for verdict in verdicts(records):
+        parts.append(Padding(Text(printable(verdict.text), VERDICT_STYLE.get(verdict.kind, "")), (1, 0, 0, 0)))
+    told = [Text(printable(sentence), "dim") for sentence in circumstances(records)]
+    return Group(*parts, *([Text("")] if told else []), *told)
+
+
+def _arms(rows: Sequence[dict]) -> Table:
+    shown = _table(
+        ("round", True), ("eval", False), ("arm", False), ("samples", True), ("mean ± sd", True), ("95% interval", True)
+    )
+    before: tuple[int, str] | None = None
+    for row in rows:
+        here = (row["round"], row["eval"])
+        mean = measured(row["mean"], row["share"]) + ("" if row["sd"] is None else f" ± {_spread(row)}")
+        shown.add_row(
+            str(row["round"]) if before is None or before[0] != here[0] else "",
+            _plain(f"{row['eval']} {row['metric']}" if before != here else "", "bold", 28),
+            _plain(row["arm"], "bold" if row["arm"] == CURATED else "", 16),
+            number(row["samples"]),
+            mean,
+            Text(f"[{ends(row)}]" if ends(row) else ""),
+        )
+        before = here
+    return shown
+
+
+def _spread(row: dict) -> str:
+    """Under the mean's own percent sign."""
+    return f"{100 * row['sd']:.1f}" if row["share"] else number(row["sd"])
 
 
 def _title(text: str) -> RenderableType:

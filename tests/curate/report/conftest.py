@@ -145,6 +145,77 @@ def page(run: Evidence) -> str:
     return render_page(run)
 
 
+def result(arm: str, name: str, use: str, metric: str, values: list[float]) -> dict:
+    mean = sum(values) / len(values)
+    sd = (sum((value - mean) ** 2 for value in values) / (len(values) - 1)) ** 0.5
+    found = {"arm": arm, "eval": name, "use": use, "metric": metric, "mean": mean, "sd": sd, "n": 800}
+    return {**found, "values": dict(zip("012", values, strict=True)), "low": mean - 0.02, "high": mean + 0.02}
+
+
+def round_record(number: int, curated: float, *, promoted: bool = True) -> dict:
+    """A round whose curated arm has this top-1 accuracy; raw has 5.5%, random 5%, the oracle 80%."""
+    means = {"oracle": 0.8, "curated": curated, "random": 0.05, "raw": 0.055}
+    evals = [
+        ("objects", "report", "top5", 1.1),
+        ("objects", "report", "top1", 1.0),
+        ("pairs", "select", "mean_r1", 0.5),
+    ]
+    return {
+        "version": 1,
+        "round": number,
+        "name": "flowers",
+        "seed": 7,
+        "kept": 1140,
+        "images": 1100,
+        "asked": 4500,
+        "scorers": {"clip": {"members": 2, "folds": 2, "samples_seen": 38400, "pairs": 2300, "trusted": 1125}},
+        "agreement": {"both": 900, "newly_kept": 240, "newly_dropped": 100} if number else None,
+        "arms": {
+            "oracle": {"samples": 1300, "images": 1290},
+            "curated": {"samples": 1140, "images": 1100},
+            "random": {"samples": 1140, "images": 1137},
+            "raw": {"samples": 3752, "images": 3700},
+        },
+        "samples_seen": 38400,
+        "seeds": [0, 1, 2],
+        "model": "tiny",
+        "seconds": 230.1,
+        "results": [
+            result(arm, name, use, metric, [scale * mean + step for step in (-0.01, 0.0, 0.01)])
+            for name, use, metric, scale in evals
+            for arm, mean in means.items()
+        ],
+        "differences": [
+            {"eval": "objects", "use": "report", "metric": "top1", "arm": "curated", "against": against}
+            | {"value": curated - means[against], "low": curated - means[against] - 0.05, "high": curated - 0.01}
+            for against in ("raw", "random")
+        ],
+        "gap_closed": [{"eval": "objects", "metric": "top1", "value": 0.933, "low": 0.86, "high": 1.02}],
+        "decision": {
+            "promoted": promoted,
+            "why": "it is higher" if promoted else "it is not higher",
+            "evals": ["pairs"],
+        }
+        | {"before": 0.31 if number else None, "now": 0.35},
+    }
+
+
+@pytest.fixture
+def records() -> list[dict]:
+    """Three rounds, the last of them no better."""
+    return [round_record(0, 0.6), round_record(1, 0.75), round_record(2, 0.7, promoted=False)]
+
+
+def poisoned(value: object, payload: str) -> object:
+    """Every text of a record replaced, names of arms and scorers too."""
+    if isinstance(value, dict):
+        free = {"raw", "random", "curated", "oracle", "clip", "0", "1", "2"}
+        return {key + payload if key in free else key: poisoned(item, payload) for key, item in value.items()}
+    if isinstance(value, list):
+        return [poisoned(item, payload) for item in value]
+    return value + payload if isinstance(value, str) and value not in ("report", "select") else value
+
+
 @pytest.fixture(scope="session")
 def with_everywhere() -> Callable[[Evidence, str], Evidence]:
     """The same evidence with a payload in every field that reaches a report."""
@@ -175,6 +246,7 @@ def with_everywhere() -> Callable[[Evidence, str], Evidence]:
             metrics=evidence.metrics.with_columns(text.alias("arm"), text.alias("eval"), text.alias("metric"))
             if evidence.metrics is not None
             else None,
+            records=[poisoned(record, payload) for record in evidence.records],
         )
 
     return inject

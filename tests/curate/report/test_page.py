@@ -11,6 +11,7 @@ import pytest
 
 from curate.report.evidence import Evidence
 from curate.report.page import render_page
+from curate.report.printable import printable
 from curate.report.statistics import statistics
 
 # fmt: off
@@ -18,14 +19,14 @@ TAGS = {
     "html", "head", "meta", "title", "style", "body", "a", "nav", "p", "ul", "ol", "li", "span", "main",
     "header", "h1", "h2", "h3", "h4", "h5", "div", "b", "i", "br", "dl", "dt", "dd", "code", "pre",
     "section", "table", "thead", "tbody", "tfoot", "tr", "th", "td", "svg", "g", "rect", "line", "text",
-    "details", "summary", "figure", "figcaption", "img", "bdi", "small",
+    "details", "summary", "figure", "figcaption", "img", "bdi", "small", "circle", "path",
 }
 # fmt: on
 # fmt: off
 ATTRIBUTES = {
     "lang", "charset", "http-equiv", "content", "name", "class", "href", "id", "aria-label", "aria-hidden",
     "role", "scope", "colspan", "title", "src", "width", "height", "alt", "x", "y", "x1", "x2", "y1", "y2",
-    "dx", "text-anchor",
+    "dx", "text-anchor", "cx", "cy", "r", "d", "viewbox", "preserveaspectratio",
 }
 # fmt: on
 
@@ -124,6 +125,15 @@ def test_hostile_text_stays_text(
     reader = assert_harmless(render_page(with_everywhere(ten, payload), galleries=3))
     shown = "".join(reader.text)
     assert payload.split("\x1b")[0].strip("\u202e\u2066")[:20].split("\u2069")[0] in shown
+
+
+@pytest.mark.parametrize("payload", [" ".join(PAYLOADS[:30]), *PAYLOADS[3:7], *PAYLOADS[27:]], ids=range(10))
+def test_hostile_records_stay_text(
+    empty: Evidence, records: list[dict], payload: str, with_everywhere: Callable[[Evidence, str], Evidence]
+) -> None:
+    page = render_page(with_everywhere(replace(empty, records=records), payload), galleries=1)
+    assert "objects" + printable(payload)[:20] in "".join(assert_harmless(page).text)
+    assert set(re.findall(r'class="(?:shape )?arm-([^"]*)"', page)) == {"other"}  # no class comes from data
 
 
 def test_hostile_text_beside_pictures(run: Evidence, with_everywhere: Callable[[Evidence, str], Evidence]) -> None:

@@ -64,10 +64,11 @@ def _identity(spec: OpenClipSpec) -> str:
             f"model {spec.name!r}: {spec.weights} has sha256 {digest}, not {spec.sha256}",
             "fetch the weights again, or correct sha256 in the recipe",
         )
-    return hashlib.sha256(f"{_architecture(spec.arch)}\n{digest}".encode()).hexdigest()
+    return hashlib.sha256(f"{architecture(spec.arch)}\n{digest}".encode()).hexdigest()
 
 
-def _architecture(arch: str) -> str:
+def architecture(arch: str) -> str:
+    """What stands for an architecture in a fingerprint: open_clip's name, or the content of a config file."""
     if not arch.endswith(".json"):
         return arch
     try:
@@ -116,8 +117,7 @@ def load(spec: OpenClipSpec, device: str) -> tuple[Any, Any, Any]:
 
     import open_clip  # isort: skip
 
-    logging.getLogger().addFilter(_no_pretrained_warning)
-    arch = _register(open_clip, spec.arch)
+    arch = register(open_clip, spec.arch)
     local = os.path.isfile(spec.weights)
     if not local and not spec.allow_download:
         raise InputError(f"model {spec.name!r}: there is no file {spec.weights}")
@@ -140,17 +140,21 @@ def load(spec: OpenClipSpec, device: str) -> tuple[Any, Any, Any]:
 
 
 def _no_pretrained_warning(record: logging.LogRecord) -> bool:
-    # open_clip warns that it made random weights, just before the file's are loaded into them.
+    # open_clip warns that it made random weights, as is meant: a file's come into them next, or training.
     return "No pretrained weights loaded" not in str(record.msg)
 
 
-def _register(open_clip: Any, arch: str) -> str:
-    """An open_clip name; a config file becomes one, named after its content."""
+def register(open_clip: Any, arch: str) -> str:
+    """The name by which open_clip builds it; a config file becomes one, named after its content.
+
+    Raises InputError for a name that open_clip does not know and a file that cannot be read.
+    """
+    logging.getLogger().addFilter(_no_pretrained_warning)
     if not arch.endswith(".json"):
         if arch not in open_clip.list_models():
             raise InputError(f"open_clip has no architecture {arch!r}", "open_clip.list_models() names those there are")
         return arch
-    config = json.loads(_architecture(arch))
+    config = json.loads(architecture(arch))
     name = f"{Path(arch).stem}-{hashlib.sha256(json.dumps(config, sort_keys=True).encode()).hexdigest()[:8]}"
     if name not in open_clip.list_models():
         open_clip.factory._MODEL_CONFIGS[name] = config

@@ -7,12 +7,17 @@ unit is sent, so a run with nothing to do starts none.
 
 import logging
 import os
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from curate.errors import CurateError, MachineError
 from curate.files import Folder
+from model_training.trainers.plan import Job as Training
+from model_training.trainers.plan import Progress, Trained
+from pipelines.engine import ray_train
 from pipelines.engine.attempt import attempt
+from pipelines.engine.stop import Stop
 from pipelines.engine.unit import Answer, Failure, Job, StagedPart, Task
 
 LOOPBACK = "127.0.0.1"
@@ -101,6 +106,9 @@ class RayCrew:
         self._idle, self._busy = [], {}
 
 
+def _say_nothing(*lines: Any, **options: Any) -> None: ...
+
+
 @dataclass
 class RayEngine:
     address: str = "local"
@@ -115,6 +123,8 @@ class RayEngine:
         import ray
 
         logging.getLogger("ray").setLevel(logging.ERROR)
+        # Ray would tell of a dead worker on stdout, which is for results; the driver knows and tells itself.
+        ray._private.worker.print_to_stdstream = _say_nothing
 
         if not self._started:
             if not ray.is_initialized():
@@ -153,6 +163,17 @@ class RayEngine:
             self.release()  # idle workers of earlier stages hold the cores that new ones need
         reference = self.ray().put(task)
         return RayCrew(self, str(self._tasks), reference, folder, size, 1.0 if devices else 0.0, limited)
+
+    def fit(
+        self,
+        jobs: Sequence[Training],
+        *,
+        workers: int,
+        stop: Stop,
+        on_progress: Callable[[Progress], None],
+        on_done: Callable[[Trained], None],
+    ) -> None:
+        ray_train.fit(self, jobs, workers=workers, stop=stop, on_progress=on_progress, on_done=on_done)
 
     def release(self) -> None:
         """End the idle workers, so that their cores are free."""

@@ -1,9 +1,14 @@
 """The serial engine: one unit after the other in this process. What it gives is what Ray must give."""
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from curate.files import Folder
+from model_training.trainers.plan import Job as Training
+from model_training.trainers.plan import Progress, Trained
+from pipelines.engine import serial_train
 from pipelines.engine.attempt import attempt
+from pipelines.engine.stop import Stop
 from pipelines.engine.unit import Answer, Job, Task
 
 
@@ -36,5 +41,16 @@ class SerialCrew:
 class SerialEngine:
     def crew(self, task: Task, folder: Folder, *, gpus: bool) -> SerialCrew:
         return SerialCrew(task, folder)
+
+    def fit(
+        self,
+        jobs: Sequence[Training],
+        *,
+        workers: int,
+        stop: Stop,
+        on_progress: Callable[[Progress], None],
+        on_done: Callable[[Trained], None],
+    ) -> None:
+        serial_train.fit(jobs, workers=workers, stop=stop, on_progress=on_progress, on_done=on_done)
 
     def close(self) -> None: ...

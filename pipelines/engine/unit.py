@@ -1,10 +1,13 @@
 """The unit of work: at most 1,000 rows and 256 MB; a pure function of its inputs and fingerprint."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 from curate.files import Folder
+from model_training.trainers.plan import Job as Training
+from model_training.trainers.plan import Progress, Trained
+from pipelines.engine.stop import Stop
 
 MAX_ROWS = 1_000
 MAX_BYTES = 256_000_000
@@ -112,5 +115,21 @@ class Crew(Protocol):
 
 class Engine(Protocol):
     def crew(self, task: Task, folder: Folder, *, gpus: bool) -> Crew: ...
+
+    def fit(
+        self,
+        jobs: Sequence[Training],
+        *,
+        workers: int,
+        stop: Stop,
+        on_progress: Callable[[Progress], None],
+        on_done: Callable[[Trained], None],
+    ) -> None:
+        """Train every job. `workers` is for each of them; with one, several jobs may be trained at once.
+
+        `on_done` is called in this process as each job finishes. Raises Interrupted after states were saved,
+        QuarantineError for a job that failed three times, and at once the error that is the user's to mend.
+        """
+        ...
 
     def close(self) -> None: ...

@@ -1,0 +1,103 @@
+"""Pairs are what webdataset reads, from our tars, others' and tables, near and far; damage is an error."""
+
+import json
+from pathlib import Path
+
+import fsspec
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+import webdataset as wds
+
+from curate.errors import InputError
+from curate.tars import TarBuilder
+from model_training.data.pairs import read_pairs
+from tests.conftest import picture
+from tests.model_training.trainers.small import shards
+
+
+def tar_of(*members):
+    tar = TarBuilder()
+    for name, data in members:
+        tar.add(name, data if isinstance(data, bytes) else json.dumps(data).encode())
+    return tar.close()
+
+
+def texts_of(tmp_path, *members):
+    (tmp_path / "x.tar").write_bytes(tar_of(*members))
+    return [pair.texts for pair in read_pairs(str(tmp_path / "x.tar"))]
+
+
+def test_the_same_as_webdataset_itself(tmp_path):
+    place = shards(tmp_path, 1, 5, texts=2)[0]
+    expected = [(s["__key__"], s["jpg"]) for s in wds.WebDataset(place, shardshuffle=False)]
+    pairs = list(read_pairs(place))
+    assert [(pair.key, pair.image) for pair in pairs] == expected
+    assert pairs[3].texts == ("thing number 3, said 0", "thing number 3, said 1")
+    assert pairs[3].sha256 == f"{3:064x}"
+
+
+def test_texts_come_from_where_they_are(tmp_path):
+    jpg = picture(0, (20, 20))
+    assert texts_of(tmp_path, ("a.jpg", jpg), ("a.txt", b"plain")) == [("plain",)]
+    assert texts_of(tmp_path, ("a.jpg", jpg), ("a.txt", b"plain"), ("a.json", {"caption": "j"})) == [("plain",)]
+    assert texts_of(tmp_path, ("a.jpg", jpg), ("a.json", {"caption": ["x", " ", "y"]})) == [("x", "y")]
+    assert texts_of(tmp_path, ("a.jpg", jpg), ("a.txt", b"t"), ("a.json", {"texts": [{"text": "ours"}]})) == [("ours",)]
+    assert texts_of(tmp_path, ("a.jpg", jpg), ("a.txt", b"t"), ("a.json", b"{not json")) == [("t",)]
+    assert texts_of(tmp_path, ("a.jpg", jpg), ("a.json", b'{"caption": "half a \\ud83d face"}')) == [("half a ? face",)]
+
+
+def test_what_lacks_an_image_or_a_text_is_passed_over(tmp_path):
+    jpg = picture(0, (20, 20))
+    members = [
+        ("a.txt", b"no image"),
+        ("b.jpg", jpg),
+        ("c.jpg", jpg),
+        ("c.txt", b" \n"),
+        ("d.png", jpg),
+        ("d.txt", b"d"),
+    ]
+    assert texts_of(tmp_path, *members) == [("d",)]
+    assert texts_of(tmp_path, ("a.jpg", jpg), ("a.txt", b"t"), ("a.json", {"texts": []})) == []
+
+
+def test_braces_in_a_path_are_only_braces(tmp_path):
+    (tmp_path / "{0..3}").mkdir()
+    assert len(list(read_pairs(shards(tmp_path / "{0..3}", 1, 2)[0]))) == 2
+
+
+@pytest.mark.parametrize(
+    "damage", [lambda d: d[: len(d) // 2], lambda d: d.rstrip(b"\0"), lambda d: d[:512] + b"x" * 9000]
+)
+def test_a_damaged_tar_is_an_error(tmp_path, damage):
+    place = shards(tmp_path, 1, 4)[0]
+    data = Path(place).read_bytes()
+    (tmp_path / "bad.tar").write_bytes(damage(data))
+    with pytest.raises(InputError, match=r"bad\.tar"):
+        list(read_pairs(str(tmp_path / "bad.tar")))
+
+
+def test_two_members_of_one_name_and_no_file_at_all(tmp_path):
+    with pytest.raises(InputError, match="duplicate"):
+        texts_of(tmp_path, ("a.jpg", b"1"), ("a.jpg", b"2"))
+    for name in ("none.tar", "none.parquet"):
+        with pytest.raises(InputError, match="none"):
+            list(read_pairs(str(tmp_path / name)))
+
+
+def test_far_shards_and_tables_are_the_near_ones(tmp_path):
+    near = shards(tmp_path, 1, 3)[0]
+    table = pa.table({"jpg": [picture(i, (20, 20)) for i in range(3)], "caption": [["a", "b"], [None], ["c"]]})
+    pq.write_table(table, tmp_path / "t.parquet")
+    for name in ("00000.tar", "t.parquet"):
+        with fsspec.open(f"memory://pairs/{name}", "wb") as sink:
+            sink.write((tmp_path / name).read_bytes())
+    assert list(read_pairs("memory://pairs/00000.tar")) == list(read_pairs(near))
+    far = list(read_pairs("memory://pairs/t.parquet"))
+    assert far == list(read_pairs(str(tmp_path / "t.parquet")))
+    assert [pair.texts for pair in far] == [("a", "b"), ("c",)] and far[0].sha256 is None
+    with fsspec.open("memory://pairs/bad.parquet", "wb") as sink:
+        sink.write(b"nothing")
+    for name in ("none.tar", "none.parquet", "bad.parquet"):
+        with pytest.raises(InputError, match=f"memory://pairs/{name}"):
+            list(read_pairs(f"memory://pairs/{name}"))

@@ -1,8 +1,9 @@
 """The dataset: WebDataset shards of kept images, each with one or more texts, byte for byte reproducible.
 
-A sample is KEY.jpg, KEY.json and KEY.txt, the best text. Texts are ordered by the recipe's first score
-(higher first), web before synthetic, then uid. Images stand in pool order; stored bytes are copied as they
-are. Nothing in a shard depends on time, place, workers or the order of the pool's shards on disk.
+A sample is KEY.jpg, KEY.json and KEY.txt, the best text; one whose caption is null has no .txt and no texts.
+Texts are ordered by the recipe's first score (higher first), web before synthetic, then uid. Images stand in
+pool order; stored bytes are copied as they are. Nothing in a shard depends on time, place, workers or the order
+of the pool's shards on disk.
 """
 
 import json
@@ -13,11 +14,13 @@ import polars as pl
 import pyarrow as pa
 
 from curate import schema as c
-from curate.files import table_bytes
+from curate.errors import InputError
+from curate.files import sha256, table_bytes
+from curate.pool import UNDER as POOL
 from curate.pool import Pool, image_columns
 from curate.tars import TarBuilder
 
-VERSION = 1
+VERSION = 2
 UNDER = "dataset"
 
 POOL_COLUMNS = (
@@ -35,6 +38,7 @@ POOL_COLUMNS = (
     c.TAR,
     c.OFFSET,
     c.SIZE,
+    c.STORED_SHA256,
 )
 IMAGE, SHARD = "image_number", "shard_number"
 
@@ -65,13 +69,17 @@ def arrange(frame: pl.DataFrame, scores: Sequence[str], samples_per_shard: int) 
 
 
 def build_shard(rows: pl.DataFrame, scores: Sequence[str], pool: Pool) -> tuple[bytes, bytes, int]:
-    """One shard's tar and table, and how many samples they hold. `rows`: one shard of `arrange`."""
+    """One shard's tar and table, and how many samples they hold. `rows`: one shard of `arrange`.
+
+    Raises InputError when the bytes of an image are not those that the pool was told of.
+    """
     tar = TarBuilder()
     records: list[dict[str, Any]] = []
     images = rows.unique(IMAGE, keep="first", maintain_order=True)
     data = pool.images(*image_columns(images.to_arrow()))
     for image, texts in zip(data, _by_image(rows), strict=True):
         assert image is not None, "a kept sample has an image"
+        _same_bytes(image, texts[0], pool)
         for copy in range(texts[0][c.COPIES]):
             record = _record(texts, scores, copy)
             records.append(record)
@@ -79,9 +87,24 @@ def build_shard(rows: pl.DataFrame, scores: Sequence[str], pool: Pool) -> tuple[
             body = {**record, c.TEXTS: json.loads(record[c.TEXTS])}
             tar.add(f"{key}.{extension(image)}", image)
             tar.add(f"{key}.json", json.dumps(body, ensure_ascii=False, sort_keys=True).encode())
-            tar.add(f"{key}.txt", record[c.CAPTION].encode())
+            if record[c.CAPTION] is not None:
+                tar.add(f"{key}.txt", record[c.CAPTION].encode())
     table = pa.Table.from_pylist(records, schema=c.DATASET)
     return tar.close(), table_bytes(table), len(records)
+
+
+def _same_bytes(image: bytes, row: dict[str, Any], pool: Pool) -> None:
+    known, found = row[c.STORED_SHA256], sha256(image)
+    if known is not None and found != known:
+        raise InputError(
+            f"{_place(row[c.TAR], pool)}: what lies at byte {row[c.OFFSET]:,} is not the image of the row"
+            f" {row[c.UID]} (sha256 {found[:12]}, the pool says {known[:12]})",
+            "curate run RECIPE takes the file as it is now; put the old one back first if the change was a mistake",
+        )
+
+
+def _place(tar: str, pool: Pool) -> str:
+    return tar if "/" in tar else pool.folder.url(f"{POOL}/{tar}")
 
 
 def _by_image(rows: pl.DataFrame) -> Iterator[list[dict[str, Any]]]:
@@ -95,9 +118,11 @@ def _by_image(rows: pl.DataFrame) -> Iterator[list[dict[str, Any]]]:
         yield group
 
 
-def _record(texts: list[dict[str, Any]], scores: Sequence[str], copy: int) -> dict[str, Any]:
-    best = texts[0]
-    copies = max(row[c.COPIES] for row in texts)
+def _record(rows: list[dict[str, Any]], scores: Sequence[str], copy: int) -> dict[str, Any]:
+    """One copy of a sample. Rows without a text keep the image in, and are no texts of it."""
+    texts = [row for row in rows if row[c.CAPTION] is not None]
+    best = texts[0] if texts else rows[0]
+    copies = max(row[c.COPIES] for row in rows)
     listed = [
         {
             c.UID: row[c.UID],

@@ -22,6 +22,7 @@ from curate.schema import Outcome
 FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "AVIF", "BMP")
 MAX_PIXELS = 50_000_000
 MAX_SIDE = 16_384
+PILLOW_PIXELS = 2 * 89_478_485  # Pillow refuses more, whoever asks
 
 ResizeMode = Literal["no", "keep_ratio", "center_crop", "border", "keep_ratio_largest"]
 RESIZE_MODES = ("no", "keep_ratio", "center_crop", "border", "keep_ratio_largest")
@@ -115,8 +116,11 @@ def store(data: bytes, policy: StorePolicy) -> Stored | Failed:
 
 
 def open_stored(data: bytes) -> Image.Image | None:
-    """An already stored image as RGB, to be measured; None if it is damaged."""
-    decoded = decode(data)
+    """An already stored image as RGB, to be measured; None if it is damaged.
+
+    Whatever `max_pixels` let in opens here: up to what Pillow itself calls a decompression bomb.
+    """
+    decoded = decode(data, max_pixels=PILLOW_PIXELS)
     return None if isinstance(decoded, Failed) else decoded.image
 
 

@@ -11,7 +11,7 @@ import pyarrow as pa
 
 # -- a sample: who it is ------------------------------------------------------------------------
 UID = "uid"  # 32 hex digits, or the input's own
-IMAGE_UID = "image_uid"  # uid of the pool row whose image it is
+IMAGE_UID = "image_uid"  # of a download the uid of its pool row; of an image that was here already, made of its bytes
 ORIGIN = "origin"  # "web" or "synthetic"
 URL = "url"
 CAPTION = "caption"
@@ -34,6 +34,7 @@ FORMAT = "format"  # as downloaded: jpeg, png, webp, gif, avif, bmp
 FRAMES = "frames"  # of an animation; 1 for a still
 CONSENT = "consent"  # the header that refused, word for word
 TAR, OFFSET, SIZE = "tar", "offset", "size"  # where the stored bytes are
+STORED_SHA256 = "stored_sha256"  # of the stored bytes: proves what lies there, also in a tar of the user's
 
 SUCCESS, FAILED_TO_DOWNLOAD, FAILED_TO_RESIZE = "success", "failed_to_download", "failed_to_resize"
 
@@ -174,6 +175,7 @@ POOL = pa.schema(
         (TAR, pa.string()),
         (OFFSET, pa.int64()),
         (SIZE, pa.int64()),
+        (STORED_SHA256, pa.string()),
     ]
 )
 

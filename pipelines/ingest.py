@@ -18,7 +18,7 @@ from pipelines.inputs import table as image_tables
 from pipelines.pool_shard import PoolShard
 from pipelines.workspace import INPUT
 
-VERSION = 1
+VERSION = 2
 
 
 @dataclass
@@ -29,6 +29,7 @@ class IngestTask:
     image_column: str
     max_pixels: int
     max_side: int = 16_384
+    leaves_out = True
 
     def open(self) -> None: ...
 
@@ -52,6 +53,7 @@ class IngestTask:
         if isinstance(found, Failed):
             shard.fail(row, found.outcome, found.message)
             return
+        digest = sha256(data)
         facts = {
             c.WIDTH: found.width,
             c.HEIGHT: found.height,
@@ -59,7 +61,8 @@ class IngestTask:
             c.ORIGINAL_HEIGHT: row[c.ORIGINAL_HEIGHT] or found.height,
             c.FORMAT: found.format,
             c.FRAMES: found.frames,
-            c.SHA256: row[c.SHA256] or sha256(data),
+            c.SHA256: row[c.SHA256] or digest,
+            c.STORED_SHA256: digest,
         }
         in_place = row[c.TAR] and row[c.TAR].endswith(".tar")
         shard.keep(row, facts, None if in_place else data)
@@ -99,17 +102,22 @@ class IngestTask:
     def _from_table(self, path: str, row: int) -> bytes | None:
         """One row's bytes; the row group around it is kept for the rows that follow."""
         if self._group is None or self._group[0] != path or not 0 <= row - self._group[1] < self._group[2]:
-            file = places.open_parquet(path)
-            first = 0
-            for number in range(file.num_row_groups):
-                rows = file.metadata.row_group(number).num_rows
-                if first <= row < first + rows:
-                    column = file.read_row_group(number, [self.image_column]).column(0)
-                    self._group = (path, first, rows, column)
-                    break
-                first += rows
-        assert self._group is not None, "the row was listed from this file"
+            self._group = self._row_group(path, row)
         return _plain(self._group[3][row - self._group[1]].as_py())
+
+    def _row_group(self, path: str, row: int) -> tuple[str, int, int, Any]:
+        """Raises InputError for a file that cannot be read, or that has fewer rows than when it was listed."""
+        file, first = places.open_parquet(path), 0
+        for number in range(file.num_row_groups):
+            rows = file.metadata.row_group(number).num_rows
+            if first <= row < first + rows:
+                try:
+                    return path, first, rows, file.read_row_group(number, [self.image_column]).column(0)
+                except (OSError, pa.ArrowException) as error:
+                    why = " ".join(str(error).split())
+                    raise InputError(f"{path}: unreadable near row {row} ({why})", "write the table anew") from error
+            first += rows
+        raise InputError(f"{path}: has no row {row} any more", "run the same command again; it lists the table anew")
 
 
 def _plain(value: Any) -> bytes | None:

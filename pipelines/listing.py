@@ -1,7 +1,8 @@
 """The first stage: whatever the input is, cut into shards of rows that are asked for.
 
 It runs in the driver, as a stream. Shards that come out with the same content as before keep their entry,
-so a list that grew at its end leaves the old shards' downloads as they are.
+so a list that grew at its end leaves the old shards' downloads as they are. A shard whose images lie in the
+user's files is bound to the bytes of those files: a table or tar that was changed in its place is read anew.
 """
 
 from collections.abc import Callable, Iterator
@@ -16,12 +17,12 @@ from curate.files import sha256, table_bytes
 from curate.manifest import Entry, Manifest
 from curate.uid import fingerprint
 from pipelines.engine.unit import MAX_BYTES
-from pipelines.inputs import images, img2dataset, table, urls, webdataset
+from pipelines.inputs import images, img2dataset, places, table, urls, webdataset
 from pipelines.inputs.rows import tables
 from pipelines.recipe import Recipe
 from pipelines.workspace import INPUT, Workspace
 
-VERSION = 1
+VERSION = 2
 READERS: dict[str, ModuleType] = {
     "urls": urls,
     "table": table,
@@ -33,16 +34,17 @@ READERS: dict[str, ModuleType] = {
 
 def list_input(recipe: Recipe, workspace: Workspace, advance: Callable[[int], None]) -> int:
     """Write `input/` unless it is as the input says already. Returns the number of rows asked for."""
-    reader = READERS[recipe.input.kind]
+    kind, reader = recipe.input.kind, READERS[recipe.input.kind]
     manifest = workspace.manifest(INPUT)
-    mark = fingerprint(VERSION, recipe.input.kind, recipe.samples_per_shard, reader.fingerprint(recipe.input))
+    contents = places.contents(reader.sources(recipe.input))
+    mark = fingerprint(VERSION, kind, recipe.samples_per_shard, reader.columns(recipe.input), list(contents.items()))
     same = manifest.entries and all(entry.fingerprint == mark for entry in manifest.entries.values())
     if same and all(manifest.damage(shard) is None for shard in manifest.entries):
         return manifest.rows()
     workspace.folder.sweep(INPUT)
     before, manifest.entries = Manifest(workspace.folder, INPUT, manifest.entries), {}
     for number, rows in enumerate(shards(reader.read(recipe.input), recipe.samples_per_shard)):
-        shard, data = f"{number:05d}", table_bytes(rows)
+        shard, data = f"{number:05d}", table_bytes(_bound(rows, contents))
         record = {f"{shard}.parquet": {"sha256": sha256(data), "bytes": len(data)}}
         known = before.entries.get(shard)
         if known is None or known.files != record or before.damage(shard) is not None:
@@ -58,6 +60,15 @@ def list_input(recipe: Recipe, workspace: Workspace, advance: Callable[[int], No
         workspace.folder.remove(f"{INPUT}/{shard}.parquet")
     manifest.save()
     return manifest.rows()
+
+
+def _bound(rows: pa.Table, contents: dict[str, str]) -> pa.Table:
+    """The rows, and in the table's metadata one hash over the files that their images are read from."""
+    tars = [tar for tar in rows.column(c.TAR).unique().to_pylist() if tar is not None]
+    paths = {tar.removeprefix(table.BYTES_FROM).removeprefix(images.BYTES_FROM) for tar in tars}
+    if not paths:
+        return rows
+    return rows.replace_schema_metadata({"images": fingerprint([(path, contents[path]) for path in sorted(paths)])})
 
 
 def _named(recipe: Recipe) -> str:

@@ -22,29 +22,30 @@ class PoolShard:
         self._rows: list[dict[str, Any]] = []
         self._tar = TarBuilder()
         self._stored = 0
-        self._places: dict[tuple[Any, ...], dict[str, Any]] = {}  # where an image was read -> its first row
+        self._stored_as: dict[str, dict[str, Any]] = {}  # image_uid -> where its bytes are in this shard's tar
 
     def fail(self, asked: dict[str, Any], outcome: Outcome, message: str | None, **facts: Any) -> None:
         uid = asked[c.UID] or self._uid(asked, None)
         self._add(asked, uid, uid, outcome, message, facts)
 
     def keep(self, asked: dict[str, Any], facts: dict[str, Any], data: bytes | None, **more: Any) -> None:
-        """`data` is stored in this shard's tar; None leaves it in the tar that the row names."""
+        """`data` is stored in this shard's tar; None leaves it in the tar that the row names.
+
+        A download is an image of its own. Images that were here already are told by their bytes: whatever rows
+        and shards they come in, the same bytes are one image, and other bytes are another.
+        """
         uid = asked[c.UID] or self._uid(asked, facts[c.SHA256])
-        place = (asked[c.TAR], asked[c.OFFSET]) if asked[c.TAR] else None
-        first = self._places.get(place) if place else None
-        image_uid = first[c.IMAGE_UID] if first else uid
-        if first:
-            where = {name: first[name] for name in (c.TAR, c.OFFSET, c.SIZE)}
-        elif data is None:
+        image_uid = content_uid(facts[c.STORED_SHA256], "") if asked[c.TAR] else uid
+        if data is None:
             where = {name: asked[name] for name in (c.TAR, c.OFFSET, c.SIZE)}
+        elif asked[c.TAR] and image_uid in self._stored_as:
+            where = self._stored_as[image_uid]
         else:
             member = self._tar.add(f"{self._key()}.{extension(data)}", data)
             self._stored += 1
             where = {c.TAR: f"{self.shard}.tar", c.OFFSET: member.offset, c.SIZE: member.size}
-        row = self._add(asked, uid, image_uid, Outcome.OK, None, {**facts, **where, **more})
-        if place:
-            self._places.setdefault(place, row)
+            self._stored_as[image_uid] = where
+        self._add(asked, uid, image_uid, Outcome.OK, None, {**facts, **where, **more})
 
     def _key(self) -> str:
         return f"{self.shard}{len(self._rows):04d}"
@@ -62,13 +63,12 @@ class PoolShard:
         outcome: Outcome,
         message: str | None,
         facts: dict[str, Any],
-    ) -> dict[str, Any]:
+    ) -> None:
         row = {name: asked.get(name) for name in (c.URL, c.CAPTION, c.LABEL, c.SOURCE, c.ROW)}
         row |= {c.UID: uid, c.IMAGE_UID: image_uid, c.ORIGIN: c.WEB, c.KEY: self._key()}
         row |= {c.OUTCOME: str(outcome), c.STATUS: c.img2dataset_status(outcome), c.ERROR_MESSAGE: message}
         row |= facts
         self._rows.append(row)
-        return row
 
     def part(self) -> Part:
         table = pa.Table.from_pylist(self._rows, schema=c.POOL)

@@ -25,7 +25,7 @@ from pipelines.pool_shard import PoolShard
 from pipelines.recipe import Recipe
 from pipelines.workspace import INPUT
 
-VERSION = 1
+VERSION = 2
 DOWN = (Outcome.DNS, Outcome.CONNECT)
 DOWN_HOSTS = 20  # so many hosts, and nothing but DNS and connect failures: it is our network
 MEMORY = 4 << 30  # bytes of address space that hostile images may add to a worker
@@ -38,6 +38,7 @@ class DownloadTask:
     folder: Folder
     fetch: FetchPolicy
     store: StorePolicy
+    leaves_out = True
 
     def open(self) -> None: ...
 
@@ -97,7 +98,8 @@ class DownloadTask:
             shard.fail(row, found.outcome, found.message, **facts, **{c.SHA256: digest})
         else:
             sizes = {name: value for name, value in asdict(found).items() if name != "data"}
-            shard.keep(row, {**sizes, c.SHA256: digest}, found.data, **facts)
+            digests = {c.SHA256: digest, c.STORED_SHA256: sha256(found.data)}
+            shard.keep(row, {**sizes, **digests}, found.data, **facts)
 
 
 @dataclass

@@ -2,8 +2,9 @@
 
 A unit that fails is tried three times in all. Then it is bisected by probes, whose results are thrown away,
 until the rows that fail by themselves are known; the unit is made once more without those rows. A unit that
-fails although no row of it does, or in which every row fails, is given up. Nothing waits for ever: when no
-answer comes for `stall` seconds, the busy workers are ended and their jobs count as failed.
+fails although no row of it does, or in which every row fails, is given up; so is, without a search, one whose
+task cannot leave rows out. Nothing waits for ever: when no answer comes for `stall` seconds, the busy workers
+are ended and their jobs count as failed.
 """
 
 import os
@@ -33,12 +34,15 @@ class Outcome:
 
 @dataclass
 class Driver:
+    """`leaves_out`: the task heeds `unit.skip`, so that a unit can be made without the rows that end it."""
+
     folder: Folder
     crew: Crew
     stop: Stop
     stall: float
     on_done: Callable[[Unit], None] = lambda unit: None
     on_trouble: Callable[[str], None] = lambda text: None
+    leaves_out: bool = True
 
     def __post_init__(self) -> None:
         self.attempts = Attempts.load(self.folder)
@@ -46,6 +50,7 @@ class Driver:
         self.outcome = Outcome()
         self._jobs: deque[Job] = deque()
         self._probing: dict[str, int] = {}  # unit key -> probes that are still out
+        self._suspects: dict[str, set[int]] = {}  # unit key -> rows that failed alone in the search so far
         self._count = 0
         self._in_flight = 0
         self._saved_at = 0.0
@@ -83,8 +88,8 @@ class Driver:
 
     def _begin(self, unit: Unit) -> None:
         """A unit that failed before this driver started goes on where it was."""
-        poison = tuple(self.attempts.poison.get(unit.key, ()))
-        if len(self.attempts.failures.get(unit.key, ())) >= TRIES and not poison:
+        poison = tuple(self.attempts.poison.get(unit.key, ())) if self.leaves_out else ()
+        if self.leaves_out and len(self.attempts.failures.get(unit.key, ())) >= TRIES and not poison:
             self._bisect(unit, range(unit.rows))
         else:
             self._push(unit.without(poison), range(unit.rows))
@@ -126,17 +131,17 @@ class Driver:
             return
         count = self.attempts.failed(unit.key, failure.what)
         self.on_trouble(f"{unit.stage} {unit.shard}, try {count}: {failure.what.strip().splitlines()[-1]}")
-        if unit.skip or count > TRIES:
-            self.outcome.given_up[unit.key] = failure.what
-        elif count < TRIES:
+        if count < TRIES and not unit.skip:
             self._push(unit, job.rows)
-        else:
+        elif count == TRIES and not unit.skip and self.leaves_out:
             self._bisect(unit, job.rows)
+        else:
+            self.outcome.given_up[unit.key] = failure.what
 
     # -- looking for the rows that fail by themselves ------------------------------------------------
     def _bisect(self, unit: Unit, rows: range) -> None:
-        if unit.rows == 1:
-            self.attempts.quarantine(unit.key, 0)
+        if unit.rows == 1:  # the unit itself was the probe
+            self.attempts.quarantine(unit.key, (0,))
             self._push(unit.without((0,)), range(1))
             return
         middle = len(rows) // 2
@@ -147,23 +152,24 @@ class Driver:
 
     def _probe_failed(self, job: Job, failure: Failure) -> None:
         if len(job.rows) == 1:
-            self.attempts.quarantine(job.unit.key, job.rows[0])
-            self.on_trouble(f"{job.unit.stage} {job.unit.shard}: row {job.rows[0]} is quarantined")
-            self._probed(job.unit)
+            self._suspects.setdefault(job.unit.key, set()).add(job.rows[0])
+            self.on_trouble(f"{job.unit.stage} {job.unit.shard}: row {job.rows[0]} fails by itself")
         else:
             self._bisect(job.unit, job.rows)
-            self._probed(job.unit)
+        self._probed(job.unit)
 
     def _probed(self, unit: Unit) -> None:
         self._probing[unit.key] -= 1
         if self._probing[unit.key]:
             return
         del self._probing[unit.key]
-        poison = tuple(self.attempts.poison.get(unit.key, ()))
-        if len(poison) == unit.rows:
+        poison = tuple(sorted(self._suspects.pop(unit.key, ())))
+        if len(poison) == unit.rows:  # the trouble is not in the rows
             self.outcome.given_up[unit.key] = self.attempts.failures[unit.key][-1]
-        else:
-            self._push(unit.without(poison), range(unit.rows))
+            return
+        if poison:
+            self.attempts.quarantine(unit.key, poison)
+        self._push(unit.without(poison), range(unit.rows))
 
     # -- publishing ----------------------------------------------------------------------------------
     def _publish(self, unit: Unit, parts: list[StagedPart]) -> None:
@@ -173,6 +179,10 @@ class Driver:
             for base, (staged, digest, size) in part.files.items():
                 self.folder.publish(staged, f"{part.under}/{base}")
                 files[base] = {"sha256": digest, "bytes": size}
+            before = manifest.entries.get(unit.shard)
+            # Ahead of the manifest: a crash in between leaves an entry that does not verify, and is made again.
+            for base in sorted(set(before.files if before else ()) - set(files)):
+                self.folder.remove(f"{part.under}/{base}")
             manifest.entries[unit.shard] = Entry(
                 unit.fingerprints[part.under], part.rows, dict(part.states), files, list(unit.skip)
             )

@@ -18,10 +18,13 @@ def _list(given: Input) -> Input:
     return given.model_copy(update={"urls": given.images.table, "url_column": given.file_column})
 
 
-def fingerprint(given: Input) -> tuple[object, ...]:
+def sources(given: Input) -> list[str]:
     assert given.images is not None
-    files = (f"{name} {places.size(path)}" for name, path in _files(given.images.folder).items())
-    return (*urls.fingerprint(_list(given)), *files)
+    return [*urls.sources(_list(given)), *_files(given.images.folder).values()]
+
+
+def columns(given: Input) -> tuple[str, ...]:
+    return urls.columns(_list(given))
 
 
 def _files(folder: str) -> dict[str, str]:
@@ -40,7 +43,7 @@ def read(given: Input) -> Iterator[dict[str, Any]]:
         if row.get(c.OUTCOME):
             yield row
         elif name not in present or os.path.basename(name) != name:
-            yield {**bad(source, number, f"row {number}: no such file: {name!r}"), c.CAPTION: row[c.CAPTION]}
+            yield bad(source, number, f"row {number}: no such file: {name!r}", row[c.CAPTION])
         else:
             matched = True
             more = {c.TAR: f"{BYTES_FROM}{present[name]}", c.LABEL: row.get(c.LABEL)}

@@ -48,19 +48,30 @@ def outcome(status: str | None, message: str | None) -> Outcome:
     return Outcome.DAMAGED_IMAGE if status == c.FAILED_TO_RESIZE else Outcome.CONNECT
 
 
-def sources(given: Input) -> list[str]:
+def _tables(given: Input) -> list[str]:
     assert given.img2dataset is not None
-    found = [path for path in places.expand(given.img2dataset, "folder") if path.endswith(".parquet")]
+    present = places.expand(given.img2dataset, "folder")
+    found = [path for path in present if path.endswith(".parquet")]
     if not found:
         raise InputError(
             f"{given.img2dataset}: no Parquet of img2dataset's is there",
             "it writes them with --output_format webdataset",
         )
+    alone = sorted({path for path in present if path.endswith(".tar")} - {_tar(path) for path in found})
+    if alone:
+        raise InputError(
+            f"{alone[0]}: no Parquet lies beside it ({len(alone)} of these tars have none)",
+            "img2dataset writes it last: let it finish with the same command, or take the tar away",
+        )
     return found
 
 
-def fingerprint(given: Input) -> tuple[object, ...]:
-    return tuple((places.content(path), places.size(_tar(path))) for path in sources(given))
+def sources(given: Input) -> list[str]:
+    return [path for table in _tables(given) for path in (table, _tar(table))]
+
+
+def columns(given: Input) -> tuple[str, ...]:
+    return ()
 
 
 def _tar(path: str) -> str:
@@ -68,8 +79,8 @@ def _tar(path: str) -> str:
 
 
 def read(given: Input) -> Iterator[dict[str, Any]]:
-    for path in sources(given):
-        tar, source = _tar(path), places.base_name(path)
+    for source, path in places.named(_tables(given)):
+        tar = _tar(path)
         with places.open_bytes(tar) as stream:
             members = {key: next((found[e] for e in IMAGES if e in found), None) for key, found in samples(stream, tar)}
         table = places.open_parquet(path).read()

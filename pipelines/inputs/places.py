@@ -3,7 +3,8 @@
 import gzip
 import hashlib
 import posixpath
-from typing import IO, Any
+from concurrent.futures import ThreadPoolExecutor
+from typing import IO
 
 import fsspec
 import pyarrow as pa
@@ -66,16 +67,21 @@ def content(path: str) -> str:
     return digest.hexdigest()
 
 
-def size(path: str) -> int:
-    fs, name = fsspec.core.url_to_fs(path)
-    return int(fs.size(name))
+def contents(paths: list[str]) -> dict[str, str]:
+    """path -> sha256 of its bytes. A size or a date would not show that a file was changed in its place."""
+    with ThreadPoolExecutor(4) as threads:
+        return dict(zip(paths, threads.map(content, paths), strict=True))
+
+
+def named(paths: list[str]) -> list[tuple[str, str]]:
+    """(name, path): the base name, or as much more of the path's end as no file before it has for a name."""
+    taken: dict[str, str] = {}
+    for path in paths:
+        parts = path.split("/")
+        ends = ("/".join(parts[-count:]) for count in range(1, len(parts) + 1))
+        taken[next(end for end in ends if end not in taken)] = path
+    return list(taken.items())
 
 
 def base_name(path: str) -> str:
     return posixpath.basename(path)
-
-
-def stream_length(stream: Any) -> int:
-    end = stream.seek(0, 2)
-    stream.seek(0)
-    return int(end)

@@ -1,11 +1,12 @@
 """Rows of `schema.INPUT`, and the stated rule by which text from anywhere becomes text that can be stored.
 
-NUL characters and lone surrogates become U+FFFD, and a text ends after 10,000 characters. Nothing else is changed.
+NUL characters and lone surrogates become U+FFFD, bytes are read as UTF-8, and a text ends after 10,000 characters.
+Nothing else is changed.
 """
 
 import re
 from collections.abc import Iterable, Iterator
-from typing import Any
+from typing import Any, TypeGuard
 
 import pyarrow as pa
 
@@ -20,9 +21,11 @@ _UID = re.compile("[0-9a-f]{32}")
 
 
 def clean(text: object) -> str | None:
-    """A storable string, or None for nothing."""
+    """A storable string, or None for nothing. Bytes are read as UTF-8."""
     if text is None or (isinstance(text, float) and text != text):
         return None
+    if isinstance(text, bytes):
+        text = text.decode("utf-8", "replace")
     return _UNSTORABLE.sub("\ufffd", str(text))[:MAX_TEXT]
 
 
@@ -37,9 +40,15 @@ def asked(source: str, row: int, url: object, caption: object, **more: Any) -> d
     }
 
 
-def bad(source: str, row: int, why: str) -> dict[str, Any]:
+def bad(source: str, row: int, why: str, caption: object = None) -> dict[str, Any]:
     """A line that could not be read."""
-    return {c.SOURCE: source, c.ROW: row, c.OUTCOME: str(c.Outcome.BAD_ROW), c.ERROR_MESSAGE: why}
+    return {
+        c.SOURCE: source,
+        c.ROW: row,
+        c.CAPTION: clean(caption),
+        c.OUTCOME: str(c.Outcome.BAD_ROW),
+        c.ERROR_MESSAGE: clean(why),
+    }
 
 
 def original(about: dict[str, Any]) -> dict[str, Any]:
@@ -53,11 +62,15 @@ def original(about: dict[str, Any]) -> dict[str, Any]:
     return found
 
 
+def is_uid(value: object) -> TypeGuard[str]:
+    return isinstance(value, str) and _UID.fullmatch(value) is not None
+
+
 def own_uid(value: object, source: str, row: int) -> str | None:
     """The input's own uid, kept when it is one."""
     if value is None:
         return None
-    if not isinstance(value, str) or not _UID.fullmatch(value):
+    if not is_uid(value):
         raise InputError(
             f"{source}, row {row}: the column uid holds {value!r}, not 32 hex digits",
             "rename the column; uids are then made from url and caption",

@@ -1,6 +1,5 @@
 """URL lists: txt, csv, tsv, json, jsonl and parquet, each also gzipped, read as streams with a declared schema."""
 
-import csv
 import io
 import json
 from collections.abc import Callable, Iterator
@@ -11,10 +10,9 @@ import pyarrow as pa
 from curate import schema as c
 from curate.errors import InputError
 from pipelines.inputs import places
-from pipelines.inputs.rows import asked, bad, own_uid
+from pipelines.inputs.rows import asked, bad, clean, own_uid
+from pipelines.inputs.separated import records
 from pipelines.recipe import Input
-
-csv.field_size_limit(10_000_000)
 
 
 def sources(given: Input) -> list[str]:
@@ -22,18 +20,16 @@ def sources(given: Input) -> list[str]:
     return places.expand(given.urls, "URL list")
 
 
-def fingerprint(given: Input) -> tuple[object, ...]:
-    columns = (given.url_column, given.caption_column, given.label_column)
-    return (*columns, *(places.content(path) for path in sources(given)))
+def columns(given: Input) -> tuple[str, ...]:
+    return given.url_column, given.caption_column, given.label_column
 
 
 def read(given: Input) -> Iterator[dict[str, Any]]:
-    for path in sources(given):
+    for source, path in places.named(sources(given)):
         kind = path.removesuffix(".gz").rpartition(".")[2].lower()
         reader = READERS.get(kind)
         if reader is None:
             raise InputError(f"{path}: unknown kind of list", f"one of: {', '.join(sorted(READERS))}, or .gz of it")
-        source = places.base_name(path)
         with places.open_bytes(path) as stream:
             try:
                 for number, record in reader(stream, given, path):
@@ -46,20 +42,12 @@ def _row(source: str, number: int, record: dict[str, Any] | str, given: Input) -
     """`record` is a mapping, or the reason why there is none."""
     if isinstance(record, str):
         return bad(source, number, record)
-    url = record.get(given.url_column)
-    if url is None or not str(url).strip():
-        return {**bad(source, number, f"row {number}: no url"), c.CAPTION: record.get(given.caption_column)}
-    label = record.get(given.label_column)
-    return asked(
-        source,
-        number,
-        str(url).strip(),
-        record.get(given.caption_column),
-        **{
-            c.UID: own_uid(record.get(c.UID), source, number),
-            c.LABEL: None if label is None else str(label),
-        },
-    )
+    url = (clean(record.get(given.url_column)) or "").strip()
+    caption = record.get(given.caption_column)
+    if not url:
+        return bad(source, number, f"row {number}: no url", caption)
+    uid = own_uid(record.get(c.UID), source, number)
+    return asked(source, number, url, caption, **{c.UID: uid, c.LABEL: clean(record.get(given.label_column))})
 
 
 Records = Iterator[tuple[int, dict[str, Any] | str]]
@@ -85,30 +73,22 @@ def _txt(stream: IO[bytes], given: Input, path: str) -> Records:
 
 def _separated(separator: str) -> Callable[[IO[bytes], Input, str], Records]:
     def read_separated(stream: IO[bytes], given: Input, path: str) -> Records:
-        lines = csv.reader(_text(stream), delimiter=separator)
+        lines = records(_text(stream), separator)
         header = next(lines, None)
         if header is None:
             return
-        _require(given.url_column, header, path)
-        number = 0
-        while True:
-            try:
-                fields = next(lines)
-            except StopIteration:
-                return
-            except csv.Error as error:
-                yield number, f"line {lines.line_num}: {error}"
-                number += 1
-                continue
-            if not fields:
-                continue
-            if len(fields) != len(header):
-                yield number, f"line {lines.line_num}: {len(fields)} fields, not {len(header)}"
+        if isinstance(header.fields, str):
+            raise InputError(f"{path}: line {header.line}, the header: {header.fields}", "write the list anew")
+        _require(given.url_column, header.fields, path)
+        for number, (line, fields) in enumerate(lines):
+            if isinstance(fields, str):
+                yield number, f"line {line}: {fields}"
+            elif len(fields) != len(header.fields):
+                yield number, f"line {line}: {len(fields)} fields, not {len(header.fields)}"
             elif any(map(_undecodable, fields)):
-                yield number, f"line {lines.line_num}: not UTF-8"
+                yield number, f"line {line}: not UTF-8"
             else:
-                yield number, dict(zip(header, fields, strict=True))
-            number += 1
+                yield number, dict(zip(header.fields, fields, strict=True))
 
     return read_separated
 

@@ -12,7 +12,7 @@ from curate import schema as c
 from curate.errors import InputError
 from curate.tars import Member, index, split_key
 from pipelines.inputs import places
-from pipelines.inputs.rows import asked, bad, original, own_uid
+from pipelines.inputs.rows import asked, bad, clean, is_uid, original
 from pipelines.recipe import Input
 
 IMAGES = ("jpg", "jpeg", "png", "webp", "gif", "bmp", "avif")
@@ -24,13 +24,8 @@ def sources(given: Input) -> list[str]:
     return [path for path in places.expand(given.webdataset, "tar") if path.endswith(".tar")]
 
 
-def fingerprint(given: Input) -> tuple[object, ...]:
-    """Names, places and sizes of all members. The images' own hashes follow when they are read."""
-    found: list[object] = [given.caption_column, given.url_column, given.label_column]
-    for path in sources(given):
-        with places.open_bytes(path) as stream:
-            found += [path, *((m.name, m.offset, m.size) for m in index(stream, path))]
-    return tuple(found)
+def columns(given: Input) -> tuple[str, ...]:
+    return given.caption_column, given.url_column, given.label_column
 
 
 def samples(stream: Any, path: str) -> Iterator[tuple[str, dict[str, Member]]]:
@@ -40,6 +35,8 @@ def samples(stream: Any, path: str) -> Iterator[tuple[str, dict[str, Member]]]:
     seen: set[str] = set()
     for member in index(stream, path):
         this, extension = split_key(member.name)
+        if this.rpartition("/")[2] == "":
+            continue  # `._0.jpg` and the like, which macOS adds: webdataset passes over them too
         if this != key:
             if key is not None:
                 yield key, members
@@ -53,8 +50,7 @@ def samples(stream: Any, path: str) -> Iterator[tuple[str, dict[str, Member]]]:
 
 
 def read(given: Input) -> Iterator[dict[str, Any]]:
-    for path in sources(given):
-        source = places.base_name(path)
+    for source, path in places.named(sources(given)):
         with places.open_bytes(path) as stream, places.open_bytes(path) as side:
             for number, (key, members) in enumerate(samples(stream, path)):
                 yield from _rows(source, number, key, members, side, path, given)
@@ -75,7 +71,6 @@ def _rows(
     else:
         caption = text.decode("utf-8", "replace") if text is not None else about.get(given.caption_column)
         captions = [(caption, about.get(c.UID))]
-    label = about.get(given.label_column)
     for caption, uid in captions:
         yield asked(
             source,
@@ -83,8 +78,8 @@ def _rows(
             about.get(given.url_column),
             caption,
             **{
-                c.UID: own_uid(uid, source, number),
-                c.LABEL: None if label is None else str(label),
+                c.UID: uid if is_uid(uid) else None,  # somebody else's id is none of ours
+                c.LABEL: clean(about.get(given.label_column)),
                 **original(about),
                 c.TAR: path,
                 c.OFFSET: image.offset,

@@ -519,3 +519,15 @@ def test_encode_leaves_its_argument_alone() -> None:
     image.info["comment"] = NEEDLE
     assert NEEDLE.encode() not in encode(image, StorePolicy())
     assert image.info["comment"] == NEEDLE
+
+
+def test_whatever_max_pixels_let_in_opens_again_and_a_bomb_does_not() -> None:
+    big = encoded(Image.new("RGB", (8000, 7000), (200, 30, 30)), "PNG", compress_level=1)
+    assert isinstance(decode(big), Failed)
+    kept = store(big, StorePolicy(resize_mode="no", max_pixels=60_000_000, encode_format="png", encode_quality=1))
+    assert isinstance(kept, Stored)
+    opened = open_stored(kept.data)
+    assert opened is not None and opened.size == (8000, 7000)
+    bomb = encoded(Image.new("1", (16_000, 12_000)), "PNG")
+    refused = store(bomb, StorePolicy(max_pixels=10**9))
+    assert isinstance(refused, Failed) and refused.outcome is Outcome.TOO_MANY_PIXELS and open_stored(bomb) is None

@@ -55,9 +55,9 @@ def units(count=1, rows=16):
     return [Unit("squares", f"{i}", rows, {"squares": "mark"}, None) for i in range(count)]
 
 
-def drive(tmp_path, task, todo, crew=None, stall=60.0):
+def drive(tmp_path, task, todo, crew=None, stall=60.0, **options):
     folder = Folder(str(tmp_path))
-    driver = Driver(folder, crew or SerialCrew(task, folder), Stop(), stall)
+    driver = Driver(folder, crew or SerialCrew(task, folder), Stop(), stall, **options)
     return driver.run(todo)
 
 
@@ -86,6 +86,53 @@ def test_a_unit_in_which_every_row_fails_is_given_up_and_stays_open(tmp_path):
     outcome = drive(tmp_path, Squares(bad=range(16)), units())
     assert outcome.done == 0 and "row" in next(iter(outcome.given_up.values()))
     assert "0" not in Manifest.load(Folder(str(tmp_path)), "squares").entries
+    # The trouble was not in the rows: nothing of that search may turn into an answer later.
+    assert drive(tmp_path, Squares(bad=range(16)), units()).given_up
+    assert drive(tmp_path, Squares(), units()).done == 1 and made(tmp_path) == [i * i for i in range(16)]
+
+
+class Killed(BaseException):
+    pass
+
+
+@pytest.mark.parametrize("jobs", range(4, 18))
+def test_a_search_that_is_broken_off_is_not_believed(tmp_path, jobs):
+    folder = Folder(str(tmp_path))
+
+    class DiesAfter(SerialCrew):
+        sent = 0
+
+        def send(self, job):
+            self.sent += 1
+            if self.sent > jobs:
+                raise Killed
+            super().send(job)
+
+    with pytest.raises(Killed):
+        drive(tmp_path, None, units(), DiesAfter(Squares(bad={3, 12}), folder))
+    outcome = drive(tmp_path, Squares(bad={3, 12}), units())
+    assert (outcome.done, outcome.quarantined, outcome.given_up) == (1, 2, {})
+    assert Manifest.load(folder, "squares").entries["0"].quarantined == [3, 12]
+
+
+def test_a_task_that_cannot_leave_rows_out_is_tried_three_times_and_given_up(tmp_path):
+    notes = tmp_path / "notes"
+    notes.mkdir()
+    outcome = drive(tmp_path, Squares(fails_first=99, notes=str(notes)), units(rows=1), leaves_out=False)
+    assert outcome.given_up and len(list(notes.iterdir())) == 3
+    assert drive(tmp_path, Squares(), units(rows=1), leaves_out=False).quarantined == 0
+    assert Manifest.load(Folder(str(tmp_path)), "squares").entries["0"].quarantined == []
+
+
+def test_files_that_the_new_entry_does_not_name_are_removed(tmp_path):
+    class AlsoText(Squares):
+        def run(self, unit, rows):
+            part = super().run(unit, rows)[0]
+            return [Part(part.under, part.rows, part.states, {**part.files, f"{unit.shard}.txt": b"more"})]
+
+    drive(tmp_path, AlsoText(), units(2))
+    drive(tmp_path, Squares(), units(1))
+    assert sorted(p.name for p in (tmp_path / "squares").iterdir()) == ["0.json", "1.json", "1.txt", "manifest.json"]
 
 
 def test_what_the_user_must_mend_is_not_tried_again(tmp_path):

@@ -2,6 +2,7 @@
 
 import csv
 import gzip
+import hashlib
 import io
 import json
 import tarfile
@@ -9,7 +10,6 @@ import tarfile
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-import yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -18,9 +18,9 @@ from curate.errors import InputError
 from curate.files import Folder
 from curate.uid import content_uid
 from pipelines.inputs import urls
-from pipelines.recipe import Input, load
-from pipelines.run import Runner
+from pipelines.recipe import Input
 from tests.conftest import picture
+from tests.pipelines.inputs.small_run import run
 
 PAIRS = [("http://a.example/1.jpg", 'a, "b"\nNA'), ("http://a.example/2.jpg", "null"), ("http://b.example/3.jpg", "7")]
 
@@ -118,23 +118,6 @@ def test_whatever_the_text_no_row_is_lost(tmp_path, pairs):
     assert len(read(path)) == len(pairs)
 
 
-def run(tmp_path, given, **changes):
-    data = {
-        "name": "t",
-        "run_dir": "run",
-        "input": given,
-        "samples_per_shard": 4,
-        "engine": {"kind": "serial"},
-        **changes,
-    }
-    (tmp_path / "recipe.yaml").write_text(yaml.safe_dump(data))
-    summary = Runner(load(tmp_path / "recipe.yaml")).run()
-    folder = Folder(str(tmp_path / "run"))
-    rows = [row for name in folder.names("pool") if name.endswith("0.parquet") or name.endswith("1.parquet")
-            for row in folder.read_table(f"pool/{name}").to_pylist()]  # fmt: skip
-    return summary, rows
-
-
 def test_an_image_table_with_lists_of_captions(tmp_path):
     captions = [["one a", "one b"], ["two"], None]
     pq.write_table(
@@ -143,7 +126,7 @@ def test_an_image_table_with_lists_of_captions(tmp_path):
     summary, rows = run(tmp_path, {"table": "t.parquet"})
     assert summary.outcomes == {"not_an_image": 1, "ok": 3}
     assert [r[c.CAPTION] for r in rows] == ["one a", "one b", "two", None]
-    assert rows[0][c.IMAGE_UID] == rows[1][c.IMAGE_UID] == rows[0][c.UID] != rows[1][c.UID]
+    assert rows[0][c.IMAGE_UID] == rows[1][c.IMAGE_UID] == content_uid(hashlib.sha256(picture(0)).hexdigest(), "")
     assert rows[0][c.UID] == content_uid(rows[0][c.SHA256], "one a")
     with tarfile.open(tmp_path / "run/dataset/00000.tar") as tar:
         about = json.load(tar.extractfile(next(m for m in tar.getnames() if m.endswith(".json"))))

@@ -1,0 +1,77 @@
+"""Do the filters' conditions fit the columns that they read? Asked before a download, of a table with those columns."""
+
+import difflib
+from collections.abc import Iterator
+from typing import Any
+
+import polars as pl
+
+from curate import schema as c
+from curate.errors import RecipeError
+from curate.filters.rule import Filter, Rule
+from pipelines.columns import PASSES, homes
+from pipelines.measure import PLAIN
+from pipelines.recipe import Recipe
+from pipelines.recipe_source import Location, Source
+
+
+def check_filters(recipe: Recipe, source: Source | None = None) -> None:
+    """Raises RecipeError with every mistake, at its `file:line:col` where the recipe's source is given."""
+    problems = list(_problems(recipe))
+    if not problems:
+        return
+    if source is not None:
+        raise RecipeError(source.report(problems))
+    lines = [
+        f"filters.{recipe.filters[int(at[1])].stage}{'.'.join(('', *map(str, at[3:])))}: {m}" for at, m in problems
+    ]
+    raise RecipeError("\n".join(lines))
+
+
+def _problems(recipe: Recipe) -> Iterator[tuple[Location, str]]:
+    table = sample_table(recipe)
+    for i, item in enumerate(recipe.filters):
+        at: Location = ("filters", i, item.type)
+        unknown = sorted(item.reads() - set(table.columns))
+        for column in unknown:
+            close = difflib.get_close_matches(column, table.columns, 1)
+            others = f", did you mean {close[0]!r}?" if close else f"; there are {', '.join(sorted(table.columns))}"
+            yield _at(at, item, "sql"), f"no signal is called {column!r}{others}"
+        if not unknown:
+            for rule in item.rules():
+                wrong = _wrong(rule, table)
+                if wrong:
+                    yield _at(at, item, rule.name), wrong
+
+
+def _at(at: Location, item: Filter, name: str) -> Location:
+    return (*at, name) if name in type(item).model_fields else at
+
+
+def _wrong(rule: Rule, table: pl.DataFrame) -> str | None:
+    if rule.keep is None:
+        return None
+    try:
+        kind = table.select(rule.keep.alias("keep")).schema["keep"]
+    except pl.exceptions.PolarsError as error:
+        return f"this cannot be computed: {str(error).strip().splitlines()[0]}"
+    return None if kind in (pl.Boolean, pl.Null) else f"this is a value ({kind}), not a condition: compare it with one"
+
+
+def sample_table(recipe: Recipe) -> pl.DataFrame:
+    """Every column that a run of this recipe can have, with its type: a row of nulls, and one of plain values.
+
+    The second row finds a conversion of text to numbers, which has no wrong type but ends at the first real text.
+    """
+    schemas = [c.POOL, *(signal.schema for signal in PLAIN), *(work.schema for work in PASSES if work.schema)]
+    types: dict[str, Any] = {}
+    for schema in schemas:
+        empty = pl.from_arrow(schema.empty_table())
+        assert isinstance(empty, pl.DataFrame)
+        types |= empty.schema
+    columns = {}
+    for name in homes(recipe):
+        kind = types.get(name, pl.Float32())  # what models measure is float32
+        value = "a" if kind == pl.String else 1 if kind.is_numeric() else None
+        columns[name] = pl.Series([None, value], dtype=kind)
+    return pl.DataFrame(columns)

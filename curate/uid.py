@@ -30,6 +30,11 @@ def draw_int(seed: int, uid: str, purpose: str) -> int:
     return int.from_bytes(hashlib.blake2b(key, digest_size=8).digest(), "big")
 
 
+def fold_of(seed: int, sha256: str, folds: int) -> int:
+    """The fold of an image: by its content, so that copies of it are in one fold."""
+    return draw_int(seed, sha256, "fold") % folds
+
+
 def fingerprint(*parts: object) -> str:
     """16 hex digits over parts that have a stable `repr` (numbers, strings, sorted tuples)."""
     return hashlib.sha256("\x1e".join(map(repr, parts)).encode()).hexdigest()[:16]

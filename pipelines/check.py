@@ -7,23 +7,28 @@ from typing import Any
 
 from curate import schema as c
 from curate.errors import MachineError
-from pipelines.columns import families, passes, read_by_filters, wanted
+from pipelines.check_filters import check_filters
+from pipelines.columns import families, passes
 from pipelines.listing import READERS
+from pipelines.models import declared
 from pipelines.recipe import Recipe
-from pipelines.run import encoders
+from pipelines.recipe_source import Source
 
 LOOKED_AT = 1_000  # rows
 PER_IMAGE = 40_000  # bytes of a stored image at 384 px, as measured on photos
 URLS_PER_SECOND = 50.0  # of one worker on an ordinary list; a guess, and called one
 
 
-def check(recipe: Recipe) -> dict[str, Any]:
-    """What the run would do. Raises RecipeError, InputError or MachineError for what would stop it."""
-    wanted(recipe, read_by_filters(recipe))
+def check(recipe: Recipe, source: Source | None = None) -> dict[str, Any]:
+    """What the run would do. Raises RecipeError, InputError or MachineError for what would stop it.
+
+    `source`: where the recipe was read from, so that a mistake is reported at its line.
+    """
+    check_filters(recipe, source)
     reader = READERS[recipe.input.kind]
     rows = list(itertools.islice(reader.read(recipe.input), LOOKED_AT))
     usable = [row for row in rows if not row.get(c.OUTCOME)]
-    models = {name: spec.identity[:12] for name, spec in encoders(recipe).items()}
+    models = {name: scorer.specs[0].identity[:12] for name, scorer in declared(recipe).items()}
     folder = Path(recipe.run_dir) if "://" not in recipe.run_dir else None
     free = _free(folder) if folder is not None else None
     if free is not None and free < 1_000_000_000:

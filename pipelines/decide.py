@@ -44,7 +44,7 @@ def mark(recipe: Recipe, workspace: Workspace) -> str:
     folders = set(wanted(recipe, {*NEEDS, *read_by_filters(recipe)})) | {POOL}
     folders |= {pass_folder(work.name) for item in recipe.filters for work in item.passes()}
     contents = [(under, workspace.manifest(under).content()) for under in sorted(folders)]
-    rules = [(item.type, item.model_dump_json()) for item in recipe.filters]
+    rules = [(item.type, item.model_dump_json(exclude=set(item.paths)), item.identity()) for item in recipe.filters]
     return fingerprint(VERSION, rules, contents)
 
 

@@ -26,6 +26,9 @@ run_dir: run
 
 input: {{urls: web/urls.parquet, url_column: url, caption_column: caption}}
 
+models:
+  clip: {{kind: trained}}        # on what the filters before it keep, and on trusted pairs; cross-fitted
+
 download:
   timeout: 2
   retries: 1
@@ -38,8 +41,19 @@ filters:
   - align_image: {{min_short_side: 200, max_aspect_ratio: 3, max_captions_per_image: 1000}}
   - align_text: {{words: [3, 20], max_images_per_caption: 10}}
   - phash_dedup: {{max_distance: 4, keep: largest}}
+  - clip_score: {{model: clip, top: 0.44, of: survivors}}
 
 dataset: {{samples_per_shard: 500}}
+
+train: {{objective: clip, model: tiny, samples_seen: 38_400, batch: 64, seeds: [0, 1, 2]}}
+eval:
+  - {{name: objects, kind: zero_shot, data: web/eval/objects.parquet, classes: web/eval/classes.yaml, use: report}}
+  - {{name: pairs, kind: retrieval, data: web/eval/pairs.parquet, use: select}}
+loop:
+  rounds: 1
+  trusted: web/trusted.parquet
+  scorer: {{folds: 2}}
+  oracle: {{table: web/truth.parquet, column: right}}     # only a planted web knows
 engine: {{kind: {engine}}}
 """
 
@@ -81,7 +95,15 @@ def judge(recipe: Recipe, workspace: Workspace, web: PlantedWeb) -> list[Judgeme
         failed = subset[c.FAILED].list.eval(pl.element().str.starts_with(f"{stage}.")).list.any()
         found.append(_judgement(stage, "pairs", failed.filter(measured), truth[column].filter(measured)))
     found.append(_duplicates(recipe, workspace, frame.filter(measured), truth.filter(measured)))
+    reasons = subset[c.REASON].fill_null("")
+    asked = subset[c.KEEP] | reasons.str.starts_with("clip_score.")
+    found.append(_judgement("clip_score", "wrong captions", ~subset[c.KEEP].filter(asked), wrong(truth).filter(asked)))
     return found
+
+
+def wrong(truth: pl.DataFrame) -> pl.Series:
+    """Pairs whose caption is of another picture, or says nothing of it."""
+    return truth["mismatched"] | truth["should_drop_text"]
 
 
 def _judgement(part: str, unit: str, predicted: pl.Series, actual: pl.Series) -> Judgement:

@@ -18,6 +18,7 @@ from curate.report.evidence import REPRODUCE, RUN, Evidence, Threshold
 from curate.signal_store import Columns, family_folder, pass_folder
 from pipelines.columns import families, passes
 from pipelines.corpus import whole_tables
+from pipelines.ledger import read_all
 from pipelines.recipe import Recipe
 from pipelines.workspace import FUNNEL, POOL, RECIPE, SUBSET, Workspace
 
@@ -50,6 +51,7 @@ def gather(recipe: Recipe, workspace: Workspace) -> Evidence:
         read_image=image_reader(workspace),
         recipe_text=recipe.resolved(),
         facts=facts(recipe, workspace),
+        records=read_all(workspace),
     )
 
 
@@ -109,7 +111,7 @@ def image_reader(workspace: Workspace) -> Callable[[str], bytes | None]:
     def places() -> dict[str, tuple[str, int, int]]:
         found: dict[str, tuple[str, int, int]] = {}
         for shard in pool.shards():
-            table = pool.table(shard, [c.UID, c.TAR, c.OFFSET, c.SIZE])
+            table = pool.table(shard, [c.IMAGE_UID, c.TAR, c.OFFSET, c.SIZE])
             for uid, tar, offset, size in zip(*(column.to_pylist() for column in table.columns), strict=True):
                 if tar is not None:
                     found.setdefault(uid, (tar, offset, size))

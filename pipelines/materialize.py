@@ -1,5 +1,6 @@
 """The dataset of a run: kept rows are arranged, each shard is a unit, then the card is written and the rest removed."""
 
+import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -93,8 +94,8 @@ def finish(recipe: Recipe, workspace: Workspace, shards: list[str]) -> bool:
     manifest = workspace.manifest(UNDER)
     funnel = workspace.folder.read_json(FUNNEL)
     stale = [shard for shard in manifest.entries if shard not in shards and shard != CARD]
-    samples = sum(_samples(workspace, shard) for shard in shards)
-    texts = sum(manifest.entries[shard].rows for shard in shards)
+    counts = [_counts(workspace, shard) for shard in shards]
+    samples, texts = sum(count for count, _ in counts), sum(count for _, count in counts)
     files = {base: record for shard in shards for base, record in manifest.entries[shard].files.items()}
     made = {
         "README.md": card(recipe.name, samples, texts, shards, funnel).encode(),
@@ -114,5 +115,7 @@ def finish(recipe: Recipe, workspace: Workspace, shards: list[str]) -> bool:
     return True
 
 
-def _samples(workspace: Workspace, shard: str) -> int:
-    return workspace.folder.read_table(f"{UNDER}/{shard}.parquet", [c.KEY]).num_rows
+def _counts(workspace: Workspace, shard: str) -> tuple[int, int]:
+    """Samples and texts of a shard."""
+    texts = workspace.folder.read_table(f"{UNDER}/{shard}.parquet", [c.TEXTS]).column(0).to_pylist()
+    return len(texts), sum(len(json.loads(listed)) for listed in texts)

@@ -13,7 +13,7 @@ from curate.pool import Pool, image_columns
 from curate.schema import Outcome
 from curate.signal_store import family_folder, null_table, states
 from curate.signals import Batch, Signal
-from curate.signals.clip_score import ClipScore
+from curate.signals.clip_score import ClipScore, folded
 from curate.signals.image_stats import ImageStats
 from curate.signals.phash import PHash
 from curate.signals.text_stats import TextStats
@@ -37,13 +37,28 @@ def signal_fingerprint(
     return fingerprint(family, version, str(schema), identity, pool_content)
 
 
+@dataclass(frozen=True)
+class Scorer:
+    """A model that scores pairs: one encoder, or one for each fold."""
+
+    name: str
+    specs: tuple[OpenClipSpec, ...]
+    seed: int = 0  # of the folds
+
+    @property
+    def identity(self) -> tuple[object, ...]:
+        """Raises InputError for weights that are missing or refused."""
+        return (*folded([spec.identity for spec in self.specs], self.seed), self.specs[0].batch)
+
+
 @dataclass
 class MeasureTask:
     """`spec` of a unit is the families to measure. Encoders are loaded once per worker, when first needed."""
 
     folder: Folder
-    encoders: Mapping[str, OpenClipSpec]  # the recipe's name of a model -> how to load it
+    scorers: Mapping[str, Scorer]  # the recipe's name of a model -> how to load it
     _signals: dict[str, Signal] = field(default_factory=dict)
+    leaves_out = True
 
     def open(self) -> None: ...
 
@@ -51,7 +66,7 @@ class MeasureTask:
         families: Sequence[str] = unit.spec
         signals = [self._signal(family) for family in families]
         pool = Pool(self.folder)
-        columns = [c.UID, c.CAPTION, c.OUTCOME, c.TAR, c.OFFSET, c.SIZE]
+        columns = [c.UID, c.CAPTION, c.OUTCOME, c.SHA256, c.TAR, c.OFFSET, c.SIZE]
         table = pool.table(unit.shard, columns).slice(rows.start, len(rows))
         skip = {row - rows.start for row in unit.skip}
         with_images = any(signal.reads_images for signal in signals)
@@ -76,8 +91,8 @@ class MeasureTask:
         return self._signals[family]
 
     def _scored(self, family: str) -> Signal:
-        model = next(name for name in self.encoders if c.clip_score(name) == family)
-        return ClipScore(model, OpenClipEncoder(self.encoders[model]))
+        scorer = next(scorer for name, scorer in self.scorers.items() if c.clip_score(name) == family)
+        return ClipScore(scorer.name, [OpenClipEncoder(spec) for spec in scorer.specs], scorer.seed)
 
 
 def batches(pool: Pool, table: pa.Table, skip: set[int], with_images: bool) -> Iterator[Batch]:
@@ -89,6 +104,7 @@ def batches(pool: Pool, table: pa.Table, skip: set[int], with_images: bool) -> I
     usable = [fine and i not in skip for i, fine in enumerate(ok)]
     uids = table.column(c.UID).to_pylist()
     captions = [t if u else None for t, u in zip(table.column(c.CAPTION).to_pylist(), usable, strict=True)]
+    contents = table.column(c.SHA256).to_pylist()
     tars, offsets, sizes = image_columns(table)
     places = [t if u else None for t, u in zip(tars, usable, strict=True)]
     stored = pool.images(places, offsets, sizes) if with_images else iter([None] * len(uids))
@@ -96,7 +112,7 @@ def batches(pool: Pool, table: pa.Table, skip: set[int], with_images: bool) -> I
     def decode(start: int) -> Batch:
         stop = min(start + BATCH, len(uids))
         images = [open_stored(data) if data is not None else None for data in _take(stored, stop - start)]
-        return Batch(uids[start:stop], captions[start:stop], images)
+        return Batch(uids[start:stop], captions[start:stop], images, contents[start:stop])
 
     with ThreadPoolExecutor(1) as ahead:
         starts = range(0, len(uids), BATCH)

@@ -1,15 +1,16 @@
 """`report.html` of a run, written again only when what it shows has changed."""
 
-from curate.files import sha256
+from curate.files import canonical_json, sha256
 from curate.manifest import Entry
 from curate.report.page import render_page
 from curate.uid import fingerprint
 from pipelines import decide
 from pipelines.evidence import gather
+from pipelines.ledger import read_all
 from pipelines.recipe import Recipe
 from pipelines.workspace import REPORT, Workspace
 
-VERSION = 1
+VERSION = 2
 ENTRY = "report"
 
 
@@ -17,7 +18,8 @@ def publish_report(recipe: Recipe, workspace: Workspace) -> str:
     """Returns the report's path."""
     root = workspace.manifest("")
     answer = root.entries[decide.ENTRY]
-    mark = fingerprint(VERSION, answer.fingerprint, answer.content(), recipe.resolved())
+    records = [sha256(canonical_json(record)) for record in read_all(workspace)]
+    mark = fingerprint(VERSION, answer.fingerprint, answer.content(), recipe.resolved(), records)
     entry = root.entries.get(ENTRY)
     if entry is None or entry.fingerprint != mark or root.damage(ENTRY) is not None:
         data = render_page(gather(recipe, workspace)).encode()

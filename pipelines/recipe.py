@@ -7,20 +7,17 @@ import difflib
 import os
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, Field, ValidationError, model_validator
 
 from curate.errors import RecipeError
 from curate.filters import FILTERS, Filter
 from pipelines.recipe_source import Location, Source
+from pipelines.recipe_training import Evaluation, Loop, Section, Train, Trained, complete
 
 VERSION = 1
-
-
-class Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
 
 class ImageFolder(Section):
@@ -112,17 +109,24 @@ class Recipe(Section):
     seed: int = 0
     run_dir: str
     input: Input
-    models: dict[str, OpenClip] = {}
+    models: dict[str, Annotated[OpenClip | Trained, Field(discriminator="kind")]] = Field({})
     download: Download = Download()
     samples_per_shard: int = Field(1000, ge=1, le=1000, description="rows of a pool shard, the unit of work")
-    filters: list[Any] = []
+    filters: list[Any] = Field([])
     statistics: list[Literal["image_stats", "text_stats", "phash", "alt_text_counts", "hash_pairs"]] = Field(
         ["image_stats", "text_stats", "phash", "alt_text_counts", "hash_pairs"],
         description="measured beside what the filters read, for stats, report and whatif",
     )
     dataset: DatasetOut = DatasetOut()
     gates: Gates = Gates()
+    train: Train | None = None
+    eval: list[Evaluation] = Field([])
+    loop: Loop | None = None
     engine: Engine = Engine()
+
+    def trained(self) -> list[str]:
+        """The names of the models that a round trains before it scores with them."""
+        return [name for name, model in self.models.items() if isinstance(model, Trained)]
 
     def resolved(self) -> str:
         """The recipe as YAML with every default written out."""
@@ -142,7 +146,7 @@ def load(path: str | Path, changes: Sequence[str] = ()) -> Recipe:
 
 
 def build(source: Source) -> Recipe:
-    data = dict(source.data)
+    data = complete(dict(source.data))
     problems: list[tuple[Location, str]] = []
     items = data.pop("filters", []) or []
     filters = _filters(items, problems)
@@ -152,10 +156,14 @@ def build(source: Source) -> Recipe:
     except ValidationError as error:
         problems += [_explain(e, Recipe) for e in error.errors()]
     problems += _agree(filters, set((data.get("models") or {}) if isinstance(data.get("models"), dict) else {}))
+    if recipe is not None:
+        problems += _training(recipe)
+        if not os.path.isabs(recipe.run_dir) and _full(recipe.run_dir, source.base) == str(source.base):
+            problems.append((("run_dir",), "this is the recipe's own folder; a run writes its recipe.yaml there"))
     if problems or recipe is None:
         raise RecipeError(source.report(problems))
     absolute = _absolute(recipe, source.base)
-    return absolute.model_copy(update={"filters": [item for _, item in filters]})
+    return absolute.model_copy(update={"filters": [_absolute_item(item, source.base) for _, item in filters]})
 
 
 def _filters(items: Any, problems: list[tuple[Location, str]]) -> list[tuple[int, Filter]]:
@@ -196,8 +204,31 @@ def _agree(filters: list[tuple[int, Filter]], models: set[str]) -> list[tuple[Lo
     return problems
 
 
+def _training(recipe: Recipe) -> list[tuple[Location, str]]:
+    """What the sections about training need of one another."""
+    problems: list[tuple[Location, str]] = []
+    loop = recipe.loop or Loop()
+    for name in recipe.trained():
+        if loop.scorer is None:
+            problems.append((("models", name), "kind: trained needs `train`, or `loop.scorer` with samples_seen"))
+    names = [evaluation.name for evaluation in recipe.eval]
+    for i, name in enumerate(names):
+        if name in names[:i]:
+            problems.append((("eval", i, "name"), f"{name!r} is there twice"))
+    if recipe.loop is not None:
+        if recipe.train is None:
+            problems.append((("loop",), "a loop needs `train`: the models that are compared"))
+        if loop.rounds > 1 and not recipe.trained():
+            problems.append((("loop", "rounds"), "a second round needs a model of `kind: trained` to score with"))
+        if loop.rounds > 1 and not any(evaluation.use == "select" for evaluation in recipe.eval):
+            problems.append((("loop", "rounds"), "a second round is promoted by evaluations with `use: select`"))
+    return problems
+
+
 def _explain(error: Any, model: type[BaseModel]) -> tuple[Location, str]:
     loc: Location = tuple(part for part in error["loc"] if not str(part).startswith("function-"))
+    if len(loc) > 2 and loc[0] == "models":
+        loc = (*loc[:2], *loc[3:])  # pydantic puts the kind there
     message = error["msg"].removeprefix("Value error, ")
     if error["type"] == "extra_forbidden":
         return loc, f"unknown key {loc[-1]!r}{_similar(str(loc[-1]), _keys(model, loc[:-1]))}"
@@ -229,24 +260,52 @@ def _absolute(recipe: Recipe, base: Path) -> Recipe:
     """Every path made absolute: relative ones are seen from the recipe's folder."""
 
     def full(value: Any) -> Any:
-        if isinstance(value, list):
-            return [full(v) for v in value]
-        return value if value is None or "://" in value else os.path.normpath(base / os.path.expanduser(value))
+        return _full(value, base)
 
     given = recipe.input
     update = {name: full(getattr(given, name)) for name in KINDS if name != "images"}
     if given.images:
         update["images"] = ImageFolder(folder=full(given.images.folder), table=full(given.images.table))
     models = {
-        name: model.model_copy(update={"weights": full(model.weights), "arch": _arch(model.arch, full)})
-        if not (model.allow_download and not Path(full(model.weights)).exists())
+        name: model.model_copy(update={"weights": full(model.weights), "arch": _arch(model.arch, base)})
+        if isinstance(model, OpenClip) and not (model.allow_download and not Path(full(model.weights)).exists())
         else model
         for name, model in recipe.models.items()
     }
-    return recipe.model_copy(
-        update={"run_dir": full(recipe.run_dir), "input": given.model_copy(update=update), "models": models}
-    )
+    evaluations = [
+        evaluation.model_copy(update={"data": full(evaluation.data), "classes": full(evaluation.classes)})
+        for evaluation in recipe.eval
+    ]
+    train = recipe.train and recipe.train.model_copy(update={"model": _arch(recipe.train.model, base)})
+    changed = {
+        "run_dir": full(recipe.run_dir),
+        "input": given.model_copy(update=update),
+        "models": models,
+        "train": train,
+        "eval": evaluations,
+        "loop": recipe.loop and _absolute_loop(recipe.loop, base),
+    }
+    return recipe.model_copy(update=changed)
 
 
-def _arch(arch: str, full: Any) -> str:
-    return full(arch) if arch.endswith(".json") else arch
+def _absolute_loop(loop: Loop, base: Path) -> Loop:
+    update: dict[str, Any] = {"trusted": _full(loop.trusted, base)}
+    if loop.oracle:
+        update["oracle"] = loop.oracle.model_copy(update={"table": _full(loop.oracle.table, base)})
+    if loop.scorer:
+        update["scorer"] = loop.scorer.model_copy(update={"model": _arch(loop.scorer.model, base)})
+    return loop.model_copy(update=update)
+
+
+def _absolute_item(item: Filter, base: Path) -> Filter:
+    return item.model_copy(update={name: _full(getattr(item, name), base) for name in item.paths})
+
+
+def _full(value: Any, base: Path) -> Any:
+    if isinstance(value, list):
+        return [_full(v, base) for v in value]
+    return value if value is None or "://" in value else os.path.normpath(base / os.path.expanduser(value))
+
+
+def _arch(arch: str, base: Path) -> str:
+    return str(_full(arch, base)) if arch.endswith(".json") else arch

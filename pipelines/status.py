@@ -2,10 +2,14 @@
 
 from typing import Any
 
+from curate.manifest import Manifest
 from pipelines.columns import families, passes
+from pipelines.ledger import read_all
 from pipelines.lock import holder
+from pipelines.models import scorer_section
 from pipelines.recipe import Recipe
-from pipelines.workspace import DATASET, INPUT, POOL, REPORT, SUBSET, Workspace
+from pipelines.scorers import used
+from pipelines.workspace import DATASET, EVAL, INPUT, POOL, REPORT, SUBSET, TRAIN, Workspace, model_folder
 
 
 def status(recipe: Recipe, workspace: Workspace) -> dict[str, Any]:
@@ -19,13 +23,23 @@ def status(recipe: Recipe, workspace: Workspace) -> dict[str, Any]:
         under = f"corpus/{work.name}"
         rows = workspace.manifest(under if work.schema is not None else f"{under}/partial").entries
         stages.append(_stage(under, sum(e.rows for s, e in rows.items() if s != "whole"), asked))
+    for name in used(recipe):
+        trained = Manifest.load(workspace.folder, f"{model_folder(name)}/{TRAIN}").entries
+        stages.append(_stage(model_folder(name), len(trained), scorer_section(recipe).folds, "models"))
     root = workspace.manifest("").entries
     decided = root["subset"].rows if "subset" in root else 0
     kept = root["subset"].states.get("kept", 0) if "subset" in root else 0
     written = workspace.manifest(DATASET).states().get("written", 0)
     stages.append(_stage("filters", decided, asked))
     stages.append(_stage("dataset", written, kept) if decided else _stage("dataset", 0, asked))
+    if recipe.train is not None:
+        seeds = [str(seed) for seed in recipe.train.seeds]
+        stages += [_models(workspace, under, seeds) for under in (TRAIN, EVAL)]
+        stages += [_models(workspace, f"arms/{name}/{TRAIN}", seeds) for name in workspace.folder.names("arms")]
     return {
+        "rounds": [
+            {"round": record["round"], "kept": record["kept"], **record["decision"]} for record in read_all(workspace)
+        ],
         "run": workspace.folder.url(),
         "running": holder(workspace),
         "stages": stages,
@@ -36,6 +50,11 @@ def status(recipe: Recipe, workspace: Workspace) -> dict[str, Any]:
     }
 
 
-def _stage(name: str, rows: int, of: int) -> dict[str, Any]:
-    state = "done" if rows == of and of else "begun" if rows else "waits"
-    return {"stage": name, "rows": rows, "of": of, "state": state}
+def _models(workspace: Workspace, under: str, seeds: list[str]) -> dict[str, Any]:
+    entries = Manifest.load(workspace.folder, under).entries
+    return _stage(under, sum(seed in entries for seed in seeds), len(seeds), "models")
+
+
+def _stage(name: str, count: int, of: int, unit: str = "rows") -> dict[str, Any]:
+    state = "done" if count == of and of else "begun" if count else "waits"
+    return {"stage": name, "rows": count, "of": of, "state": state, "unit": unit}

@@ -27,8 +27,29 @@ class Proof:
 
 
 def verify(workspace: Workspace) -> Proof:
+    """The run, and the rounds, arms and models in it."""
     proof = Proof()
-    folders = workspace.stages()
+    _whole(workspace, proof)
+    rows, inner = proof.rows, list(_inner(workspace))
+    for one in inner:
+        _whole(one, proof)
+    proof.rows = rows
+    return proof
+
+
+def _inner(workspace: Workspace) -> Iterator[Workspace]:
+    """What lies in a run's folder in a run's layout, and sees the run's pool as its own."""
+    for room in ("models", "arms", "rounds"):
+        for name in workspace.folder.names(room):
+            if workspace.folder.is_folder(f"{room}/{name}"):
+                inner = Workspace(workspace.folder.at(f"{room}/{name}", [POOL]))
+                yield inner
+                yield from _inner(inner)
+
+
+def _whole(workspace: Workspace, proof: Proof) -> None:
+    shared = {name for name, _ in workspace.folder.mounts}
+    folders = [under for under in workspace.stages() if under not in shared]
     folders += [f"{p}/partial" for p in workspace.passes() if workspace.folder.exists(f"{p}/partial/manifest.json")]
     for under in folders:
         try:
@@ -40,7 +61,6 @@ def verify(workspace: Workspace) -> Proof:
             proof.problems += check(workspace, proof)
         except CurateError as error:
             proof.problems.append(error.message)
-    return proof
 
 
 def _folder(manifest: Manifest, proof: Proof) -> None:
@@ -106,7 +126,8 @@ def _dataset(workspace: Workspace, proof: Proof) -> Iterator[str]:
         keys = workspace.folder.read_table(f"{DATASET}/{shard}.parquet", [c.KEY]).column(0).to_pylist()
         with workspace.folder.open(f"{DATASET}/{shard}.tar") as stream:
             found = [split_key(m.name) for m in index(stream, workspace.folder.url(f"{DATASET}/{shard}.tar"))]
-        if [key for key, extension in found if extension == "txt"] != keys or len(found) != 3 * len(keys):
+        texts = sum(extension == "txt" for _, extension in found)  # a sample without a caption has none
+        if [key for key, extension in found if extension == "json"] != keys or len(found) != 2 * len(keys) + texts:
             yield f"{DATASET}/{shard}.tar: not the samples that its table lists"
     written = sum(e.states.get("written", 0) for s, e in entries.items() if s != "card")
     if entries and workspace.folder.exists(SUBSET):

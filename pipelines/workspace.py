@@ -9,6 +9,8 @@ RECIPE = "recipe.yaml"
 INPUT = "input"
 POOL = "pool"
 DATASET = "dataset"
+TRAIN, EVAL, METRICS = "train", "eval", "metrics.parquet"
+RECORD = "record.json"
 SUBSET, SUBSET_IDS, FUNNEL = "subset.parquet", "subset.npy", "funnel.json"
 REPORT = "report.html"
 LOGS = "logs"
@@ -36,5 +38,19 @@ class Workspace:
 
     def stages(self) -> list[str]:
         """Every folder that has a manifest, in the order of the data's way."""
-        folders = [INPUT, POOL, *self.families(), *self.passes(), "", DATASET]
+        folders = [INPUT, POOL, *self.families(), *self.passes(), "", DATASET, TRAIN, EVAL]
         return [under for under in folders if self.folder.exists(f"{under}/manifest.json".lstrip("/"))]
+
+
+def model_folder(name: str) -> str:
+    """Where a round keeps a model that it trained: the data it was trained on, and its weights under TRAIN."""
+    return f"models/{name}"
+
+
+def arm_folder(name: str) -> str:
+    return f"arms/{name}"
+
+
+def round_folder(number: int) -> str:
+    """Round 0 is the run itself."""
+    return f"rounds/{number}" if number else ""

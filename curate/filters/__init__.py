@@ -3,10 +3,20 @@
 from curate.filters.align_image import AlignImage
 from curate.filters.align_text import AlignText
 from curate.filters.clip_score import ClipScoreFilter
+from curate.filters.listed import Listed
 from curate.filters.phash_dedup import PHashDedup
+from curate.filters.random_subset import RandomSubset
 from curate.filters.rule import Filter, Rule, Threshold
 from curate.filters.where import Where
 
-FILTERS: tuple[type[Filter], ...] = (AlignImage, AlignText, PHashDedup, ClipScoreFilter, Where)
+FILTERS: tuple[type[Filter], ...] = (
+    AlignImage,
+    AlignText,
+    PHashDedup,
+    ClipScoreFilter,
+    Where,
+    Listed,
+    RandomSubset,
+)
 
 __all__ = ["FILTERS", "Filter", "Rule", "Threshold"]

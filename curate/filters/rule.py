@@ -49,6 +49,7 @@ class Filter(BaseModel):
     type: ClassVar[str]
     paper: ClassVar[str] = ""
     appends: ClassVar[bool] = False  # true for a stage among the filters that writes new samples
+    paths: ClassVar[tuple[str, ...]] = ()  # fields that are paths: relative ones are seen from the recipe
     alias: str | None = Field(None, alias="name", description="the item's name, if not its type")
 
     @property
@@ -69,6 +70,10 @@ class Filter(BaseModel):
     def models(self) -> set[str]:
         """Names of the recipe's models that must have scored the pool."""
         return set()
+
+    def identity(self) -> tuple[object, ...]:
+        """What bears on the answer beside the parameters and the columns: the content of a file that is named."""
+        return ()
 
 
 def bounded(column: str, minimum: float | None, maximum: float | None, *, inclusive: bool) -> pl.Expr:

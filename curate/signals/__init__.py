@@ -16,6 +16,7 @@ class Batch:
     uids: Sequence[str]
     captions: Sequence[str | None]
     images: Sequence[Image | None] = field(default_factory=list)
+    contents: Sequence[str | None] = field(default_factory=list)  # sha256 of each image as downloaded
 
     def __len__(self) -> int:
         return len(self.uids)

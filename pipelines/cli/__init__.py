@@ -35,14 +35,15 @@ def _version(version: Annotated[bool, typer.Option("--version", help="print the 
 def demo(
     folder: Annotated[str, typer.Argument(help="where to write")] = "demo",
     seed: Annotated[int, typer.Option(help="another planted web")] = 0,
-    pairs: Annotated[int, typer.Option(help="rows of the planted URL list", min=300)] = 3000,
+    pairs: Annotated[int, typer.Option(help="rows of the planted URL list", min=300)] = 4500,
     engine: Annotated[str, typer.Option(help="ray or serial")] = "ray",
+    set: Set = None,
     json: Json = False,
 ) -> None:
-    """Plant a small web with known answers on this machine, curate it, and compare with the truth. Offline."""
+    """Plant a small web with known answers, curate it, train on it, and compare with the truth. Offline."""
     from pipelines.cli.demo import run_demo
 
-    run_demo(folder, seed, pairs, engine, json)
+    run_demo(folder, seed, pairs, engine, set or [], json)
 
 
 @app.command(epilog="curate init mydata   |   curate init mydata --template clip")
@@ -80,6 +81,73 @@ def run(
     changes += [f"engine.kind={engine}"] if engine else []
     changes += [f"engine.address={ray_address}"] if ray_address else []
     run_recipe(recipe, changes, dry_run, json)
+
+
+@app.command(epilog="curate loop recipe.yaml   |   curate loop --replay runs/v1/record.json --to again")
+def loop(
+    recipe: Annotated[str | None, typer.Argument(help="a recipe (.yaml)")] = None,
+    set: Set = None,
+    engine: Annotated[str | None, typer.Option(help="ray or serial")] = None,
+    replay: Annotated[
+        str | None, typer.Option(metavar="RECORD", help="make a round again from its record.json")
+    ] = None,
+    to: Annotated[str, typer.Option(help="with --replay: the folder to make it in")] = "replayed",
+    json: Json = False,
+) -> None:
+    """Curate, train, evaluate, and curate again with the model: rounds, compared at equal compute."""
+    from pipelines.cli.training import replay_round, run_loop
+
+    changes = list(set or []) + ([f"engine.kind={engine}"] if engine else [])
+    if (recipe is None) == (replay is None):
+        raise typer.BadParameter("give a recipe, or --replay RECORD")
+    if replay is not None:
+        replay_round(replay, to, changes, json)
+    elif recipe is not None:
+        run_loop(recipe, changes, json)
+
+
+@app.command(epilog="curate train runs/v1   |   curate train runs/v1 --data 'other/*.tar' --name other")
+def train(
+    run: RunPath,
+    data: Annotated[list[str] | None, typer.Option("--data", help="other tars or image tables; globs")] = None,
+    name: Annotated[str, typer.Option(help="with --data: its name among the arms")] = "other",
+    set: Set = None,
+    json: Json = False,
+) -> None:
+    """Train the recipe's models on the run's dataset, one per seed."""
+    from pipelines.cli.training import train_run
+
+    train_run(run, data or [], name, set or [], json)
+
+
+@app.command("eval", epilog="curate eval runs/v1   |   curate eval runs/v1 --data pairs.tar")
+def evaluate(
+    run: RunPath,
+    data: Annotated[list[str] | None, typer.Option("--data", help="another set: tars or image tables; globs")] = None,
+    classes: Annotated[str | None, typer.Option(help="with --data: a classes.yaml, for zero-shot accuracy")] = None,
+    set: Set = None,
+    json: Json = False,
+) -> None:
+    """Evaluate the trained models of a run and of its arms, with intervals."""
+    from pipelines.cli.training import Evaluation, evaluate_run
+
+    given = None
+    if data:
+        given = Evaluation("data", "zero_shot" if classes else "retrieval", tuple(data), classes)
+    evaluate_run(run, given, set or [], json)
+
+
+@app.command(epilog="curate compare a.yaml b.yaml --seeds 3")
+def compare(
+    recipes: Annotated[list[str], typer.Argument(help="recipes (.yaml); budget and evaluations are the first one's")],
+    seeds: Annotated[int | None, typer.Option(min=1, help="how many; default: those of the first recipe")] = None,
+    set: Set = None,
+    json: Json = False,
+) -> None:
+    """Curate by several recipes, train the same model on each dataset, and tell which is better."""
+    from pipelines.cli.training import compare_recipes
+
+    compare_recipes(recipes, seeds, set or [], json)
 
 
 @app.command(epilog="curate status runs/v1")

@@ -5,11 +5,21 @@ from typing import Any
 
 from pipelines.check import check
 from pipelines.cli.console import emit, hint, say
-from pipelines.recipe import load
+from pipelines.recipe import Recipe, build
+from pipelines.recipe_source import Source
+
+
+def loaded(path: str, changes: list[str]) -> tuple[Recipe, dict[str, Any]]:
+    """A recipe that can run, and what was found of it. A mistake is reported at its line."""
+    source = Source.read(path)
+    for change in changes:
+        source.change(change)
+    recipe = build(source)
+    return recipe, check(recipe, source)
 
 
 def show_check(path: str, changes: list[str], json: bool) -> None:
-    found = check(load(path, changes))
+    _, found = loaded(path, changes)
     if json:
         emit(found)
         return

@@ -7,22 +7,23 @@ import sys
 import time
 from pathlib import Path
 
-from pipelines.cli.console import StageProgress, emit, hint, say, table
+from curate.report.terminal import rounds_table
+from pipelines.cli.console import StageProgress, emit, hint, out, say, table
 from pipelines.cli.run import print_summary
 from pipelines.decide import read as read_columns
 from pipelines.demo import judge, outcome_confusion, planted_site
+from pipelines.loop import Loop
 from pipelines.recipe import load
-from pipelines.run import Runner
 from pipelines.workspace import Workspace
 
 
-def run_demo(folder: str, seed: int, pairs: int, engine: str, json: bool) -> None:
+def run_demo(folder: str, seed: int, pairs: int, engine: str, changes: list[str], json: bool) -> None:
     began = time.monotonic()
     root = Path(folder)
     hint(f"planting {pairs:,} URLs and their pictures in {root / 'web'} (seed {seed})")
     with planted_site(root, seed, pairs, engine) as (web, path):
-        recipe = load(path)
-        summary = Runner(recipe, StageProgress()).run()
+        recipe = load(path, changes)
+        summary, records = Loop(recipe, StageProgress()).run()
     workspace = Workspace.at(recipe.run_dir)
     judgements = judge(recipe, workspace, web)
     wrong = outcome_confusion(workspace, web, read_columns(recipe, workspace, ["outcome"]))
@@ -31,6 +32,7 @@ def run_demo(folder: str, seed: int, pairs: int, engine: str, json: bool) -> Non
             {
                 **summary.__dict__,
                 "seed": seed,
+                "rounds": records,
                 "truth": [j.__dict__ for j in judgements],
                 "wrong_outcomes": wrong,
                 "seconds": round(time.monotonic() - began, 1),
@@ -46,6 +48,8 @@ def run_demo(folder: str, seed: int, pairs: int, engine: str, json: bool) -> Non
     )
     for row in wrong:
         say(f"  {row['rows']} rows planted as {row['planted']} came out as {row['found']}")
+    say()
+    out.print(rounds_table(records))
     run = Path(recipe.run_dir)
     shown = shlex.quote(str(run.relative_to(Path.cwd()) if run.is_relative_to(Path.cwd()) else run))
     say(f"\n{time.monotonic() - began:.0f} s. Three things to try next:")

@@ -4,19 +4,16 @@ import shlex
 
 import typer
 
-from pipelines.check import check
-from pipelines.cli.check import print_check
+from pipelines.cli.check import loaded, print_check
 from pipelines.cli.console import StageProgress, emit, funnel, hint, say
 from pipelines.engine.stop import Interrupted
-from pipelines.recipe import load
 from pipelines.run import Runner, Summary
 
 FAILURES_SHOWN = 8
 
 
 def run_recipe(path: str, changes: list[str], dry_run: bool, json: bool) -> None:
-    recipe = load(path, changes)
-    found = check(recipe)
+    recipe, found = loaded(path, changes)
     if dry_run:
         emit(found) if json else print_check(found)
         return

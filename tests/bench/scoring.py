@@ -26,7 +26,7 @@ def measure() -> Iterator[tuple[str, float, str, float, str]]:
         path = Path(folder) / "b32.safetensors"
         model, _, transform = open_clip.create_model_and_transforms("ViT-B-32", load_weights=False)
         safetensors.torch.save_file(model.state_dict(), str(path))
-        signal = ClipScore("b32", OpenClipEncoder(OpenClipSpec("b32", "ViT-B-32", str(path), batch=64)))
+        signal = ClipScore("b32", [OpenClipEncoder(OpenClipSpec("b32", "ViT-B-32", str(path), batch=64))])
     tokenizer, model = open_clip.get_tokenizer("ViT-B-32"), model.eval()
 
     def plain() -> object:

@@ -1,3 +1,5 @@
+import hashlib
+
 import imagehash
 import numpy as np
 import pyarrow as pa
@@ -88,8 +90,11 @@ def test_words():
 class Fixed:
     identity = "fixed"
 
+    def __init__(self, cosine=0.6):
+        self.cosine = cosine
+
     def encode_images(self, images):
-        return np.array([[1, 0]] * len(images), np.float32)
+        return np.array([[self.cosine / 0.6, 0]] * len(images), np.float32)
 
     def encode_texts(self, texts):
         return np.array([[np.nan, 0] if t == "nan" else [0.6, 0.8] for t in texts], np.float32)
@@ -98,6 +103,21 @@ class Fixed:
 def test_a_score_is_a_cosine_and_what_cannot_be_scored_is_null():
     image = Image.new("RGB", (4, 4))
     batch = Batch([""] * 4, ["x", None, "x", "nan"], [image, image, None, image])
-    table = ClipScore("m", Fixed()).measure(batch)
+    table = ClipScore("m", [Fixed()]).measure(batch)
     assert table.schema == pa.schema([("clip_score_m", pa.float32())])
     assert table.column(0).to_pylist() == [pytest.approx(0.6), None, None, None]
+
+
+def test_a_sample_is_scored_by_the_encoder_of_its_fold_and_copies_share_one():
+    contents = [hashlib.sha256(bytes([i])).hexdigest() for i in range(40)] * 2
+    image = Image.new("RGB", (4, 4))
+    batch = Batch([""] * 80, ["x"] * 80, [image] * 80, contents)
+    encoders = [Fixed(0.1), Fixed(0.2), Fixed(0.3)]
+    found = ClipScore("m", encoders, seed=5).measure(batch).column(0).to_pylist()
+    # The fold, written down a second time: blake2b of "seed, content, fold" over three.
+    digests = [hashlib.blake2b(f"5\x1f{x}\x1ffold".encode(), digest_size=8).digest() for x in contents]
+    folds = [int.from_bytes(digest, "big") % 3 for digest in digests]
+    assert found == [pytest.approx(0.1 * (fold + 1)) for fold in folds]
+    assert found[:40] == found[40:] and len(set(folds)) == 3
+    assert ClipScore("m", encoders, 5).identity() != ClipScore("m", encoders, 6).identity()
+    assert ClipScore("m", encoders[:1], 5).identity() == ClipScore("m", encoders[:1], 6).identity()

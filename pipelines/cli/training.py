@@ -1,0 +1,166 @@
+"""The commands about models: train, eval, loop, compare."""
+
+import shlex
+from typing import Any
+
+import typer
+
+from curate.errors import InputError
+from curate.report.terminal import rounds_table
+from model_training.evaluation.evaluate import Evaluation, evaluate, load
+from model_training.evaluation.items import data_files
+from model_training.models.open_clip import OpenClipEncoder, OpenClipSpec
+from pipelines import comparison as cmp
+from pipelines.cli.check import loaded
+from pipelines.cli.console import StageProgress, emit, hint, out, say, table
+from pipelines.cli.inspect import open_run
+from pipelines.cli.run import print_summary
+from pipelines.compare import compare
+from pipelines.context import Context, session
+from pipelines.engine.stop import Interrupted
+from pipelines.evaluate import BATCH, judge
+from pipelines.loop import Loop
+from pipelines.recipe import Recipe
+from pipelines.replay import replay
+from pipelines.train import fit, on_files, tasks_of, weights
+from pipelines.workspace import Workspace, arm_folder
+
+
+def run_loop(path: str, changes: list[str], json: bool) -> None:
+    recipe, _ = loaded(path, changes)
+    hint(f"{recipe.name}  ->  {recipe.run_dir}")
+    try:
+        summary, records = Loop(recipe, StageProgress()).run()
+    except Interrupted as stopped:
+        raise again(["loop", path], changes, stopped) from stopped
+    if json:
+        emit({**summary.__dict__, "rounds": records})
+        return
+    print_summary(summary)
+    say()
+    out.print(rounds_table(records))
+
+
+def replay_round(record: str, to: str, changes: list[str], json: bool) -> None:
+    try:
+        found = replay(record, to, changes, StageProgress())
+    except Interrupted as stopped:
+        raise again(["loop", "--replay", record, "--to", to], changes, stopped) from stopped
+    if json:
+        emit(found.__dict__)
+    elif found.differences:
+        say(f"Round {found.round} was made again in {found.run}, and differs: {'; '.join(found.differences)}.")
+    else:
+        say(
+            f"Round {found.round} was made again in {found.run}: the same {found.kept:,} pairs, the same dataset bytes."
+        )
+    if found.differences:
+        raise typer.Exit(1)
+
+
+def train_run(run: str, data: list[str], name: str, changes: list[str], json: bool) -> None:
+    recipe, workspace = _opened(run, changes)
+    try:
+        with session(recipe, StageProgress()) as context:
+            inner = context
+            if data:
+                inner = context.at(Workspace(context.folder.at(arm_folder(name))), recipe)
+                tasks = on_files(recipe, inner.workspace, name, data_files(data))
+            else:
+                tasks = tasks_of(recipe, workspace, cmp.CURATED)
+            assert recipe.train is not None
+            fit(inner, "train", tasks, recipe.train.workers)
+    except Interrupted as stopped:
+        words = ["train", run, *(word for place in data for word in ("--data", place))]
+        raise again(words + (["--name", name] if data else []), changes, stopped) from stopped
+    found: list[dict[str, Any]] = [
+        {"seed": int(k), "weights": p, "sha256": d} for k, (p, d) in sorted(weights(inner.workspace).items())
+    ]
+    if json:
+        emit(found)
+        return
+    table([(row["seed"], row["weights"], row["sha256"][:12]) for row in found], ("seed", "weights", "sha256"))
+    hint(f"Next: curate eval {shlex.quote(run)}")
+
+
+def evaluate_run(run: str, given: Evaluation | None, changes: list[str], json: bool) -> None:
+    recipe, workspace = _opened(run, changes)
+    if recipe.train is None or not (recipe.eval or given):
+        lacking = "train" if recipe.train is None else "eval"
+        raise InputError(f"{run}: its recipe has no section `{lacking}`", "add it to the recipe, or give --data")
+    if given is not None:
+        rows = _once(workspace, recipe.train.arch, given)
+    else:
+        try:
+            with session(recipe, StageProgress()) as context:
+                rows = _judged(context, recipe)
+        except Interrupted as stopped:
+            raise again(["eval", run], changes, stopped) from stopped
+    if json:
+        emit(rows)
+    else:
+        columns = ("arm", "eval", "metric", "mean", "low", "high", "n")
+        table([[_shown(row[c]) for c in columns] for row in rows], columns, right=(3, 4, 5, 6))
+
+
+def _judged(context: Context, recipe: Recipe) -> list[dict[str, Any]]:
+    contexts = {cmp.CURATED: context} if weights(context.workspace) else {}
+    for name in context.folder.names("arms"):
+        inner = context.at(Workspace(context.folder.at(arm_folder(name))), recipe)
+        if weights(inner.workspace):
+            contexts[name] = inner
+    if not contexts:
+        raise InputError(f"{recipe.run_dir}: no model is trained yet", f"curate train {shlex.quote(recipe.run_dir)}")
+    assert recipe.train is not None
+    judge(list(contexts.values()), recipe, recipe.train.arch)
+    outcomes = {name: cmp.Outcomes.read(inner.workspace) for name, inner in contexts.items()}
+    return cmp.results(outcomes, recipe.eval, recipe.seed)
+
+
+def _once(workspace: Workspace, arch: str, given: Evaluation) -> list[dict[str, Any]]:
+    """Other data, asked once: nothing is written."""
+    loaded, found = load(given), []
+    for seed, (path, digest) in sorted(weights(workspace).items()):
+        encoder = OpenClipEncoder(OpenClipSpec(f"seed {seed}", arch, path, sha256=digest, batch=BATCH))
+        for metric in evaluate(encoder, loaded):
+            row = {"arm": f"seed {seed}", "eval": given.name, "metric": metric.name, "mean": metric.value}
+            found.append({**row, "low": None, "high": None, "n": metric.n})
+    if not found:
+        raise InputError(f"{workspace.folder.url()}: no model is trained yet", "curate train RUN")
+    return found
+
+
+def compare_recipes(paths: list[str], seeds: int | None, changes: list[str], json: bool) -> None:
+    recipes = [loaded(path, changes)[0] for path in paths]
+    try:
+        found = compare(recipes, seeds, StageProgress())
+    except Interrupted as stopped:
+        words = ["compare", *paths, *(["--seeds", str(seeds)] if seeds else [])]
+        raise again(words, changes, stopped) from stopped
+    if json:
+        emit(found.__dict__)
+        return
+    columns = ("arm", "eval", "metric", "mean", "sd", "low", "high", "n")
+    table([[_shown(row[c]) for c in columns] for row in found.results], columns, right=(3, 4, 5, 6, 7))
+    say(f"\nEach of {found.model}, {found.samples_seen:,} samples seen, seeds {', '.join(map(str, found.seeds))}.")
+    for row in found.differences:
+        sign = "better" if row["low"] > 0 else "worse" if row["high"] < 0 else "no difference is shown"
+        interval = f"{row['value']:+.3f} [{row['low']:+.3f}, {row['high']:+.3f}]"
+        say(f"{row['arm']} against {row['against']}, {row['eval']} {row['metric']}: {interval}: {sign}")
+
+
+def _opened(run: str, changes: list[str]) -> tuple[Recipe, Workspace]:
+    """The recipe of a run, with the run directory where it lies now."""
+    recipe, workspace = open_run(run, changes)
+    return recipe.model_copy(update={"run_dir": workspace.folder.url()}), workspace
+
+
+def _shown(value: Any) -> str:
+    return "" if value is None else f"{value:.3f}" if isinstance(value, float) else str(value)
+
+
+def again(words: list[str], changes: list[str], stopped: Interrupted) -> typer.Exit:
+    """Tells the command that goes on where this one was stopped."""
+    command = shlex.join(["curate", *words, *(word for change in changes for word in ("--set", change))])
+    hint(f"stopped by {stopped}; what was finished is kept. To go on:\n  {command}")
+    return typer.Exit(stopped.exit_code)

@@ -1,0 +1,86 @@
+"""Recipes against one another: each curates, the same model is trained on each dataset, and all are evaluated alike.
+
+Budget, seeds and evaluations are those of the first recipe, so that only the data differ.
+"""
+
+from collections.abc import Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from typing import Any
+
+from curate.errors import InputError
+from pipelines import comparison as cmp
+from pipelines.context import Context, make_engine, session
+from pipelines.engine.unit import Engine
+from pipelines.evaluate import judge
+from pipelines.loop import sections
+from pipelines.progress import Progress, Quiet
+from pipelines.recipe import Recipe
+from pipelines.run import choose, fill, refuse_quarantined
+from pipelines.train import fit, tasks_of
+
+
+@dataclass
+class Comparison:
+    """What `curate compare` found: rows as in a round's record, each recipe being an arm."""
+
+    samples_seen: int
+    seeds: list[int]
+    model: str
+    arms: dict[str, dict[str, Any]] = field(default_factory=dict)
+    results: list[dict[str, Any]] = field(default_factory=list)
+    differences: list[dict[str, Any]] = field(default_factory=list)  # each recipe against the first
+
+
+def compare(
+    recipes: Sequence[Recipe], seeds: int | None = None, progress: Progress | None = None, engine: Engine | None = None
+) -> Comparison:
+    """Run every recipe, train on what each made, and compare. Raises InputError for two of one run directory."""
+    first = recipes[0]
+    _, train = sections(first)
+    if seeds is not None:
+        train = train.model_copy(update={"seeds": list(range(seeds))})
+    names = _names(recipes)
+    means = engine or make_engine(first)
+    try:
+        with ExitStack() as held:
+            contexts: dict[str, Context] = {}
+            for name, recipe in zip(names, recipes, strict=True):
+                context = held.enter_context(session(recipe, progress or Quiet(), means))
+                fill(context)
+                choose(context)
+                contexts[name] = context
+            tasks = [task for name, c in contexts.items() for task in tasks_of(c.recipe, c.workspace, name, train)]
+            fit(contexts[names[0]], "train", tasks, train.workers)
+            judge(list(contexts.values()), first, train.arch)
+            for context in contexts.values():
+                refuse_quarantined(context)
+    finally:
+        if engine is None:
+            means.close()
+    return _told(first, train.seeds, contexts)
+
+
+def _told(first: Recipe, seeds: list[int], contexts: dict[str, Context]) -> Comparison:
+    assert first.train is not None
+    found = Comparison(first.train.samples_seen, seeds, first.train.model)
+    outcomes = {name: cmp.Outcomes.read(context.workspace) for name, context in contexts.items()}
+    for name, context in contexts.items():
+        found.arms[name] = {"samples": context.summary.kept, "images": context.summary.images}
+    found.results = cmp.results(outcomes, first.eval, first.seed)
+    base, *others = contexts
+    for evaluation in first.eval:
+        for name in others:
+            difference = cmp.difference(outcomes, name, base, evaluation, first.seed)
+            if difference is not None:
+                found.differences.append({"use": evaluation.use, "arm": name, "against": base, **difference})
+    return found
+
+
+def _names(recipes: Sequence[Recipe]) -> list[str]:
+    for i, recipe in enumerate(recipes):
+        for other in recipes[:i]:
+            for what, a, b in (("run_dir", recipe.run_dir, other.run_dir), ("name", recipe.name, other.name)):
+                if a == b:
+                    raise InputError(f"two of the recipes have the {what} {a!r}", f"give each a {what} of its own")
+    return [recipe.name for recipe in recipes]

@@ -1,0 +1,107 @@
+"""What the arms' models came to: means, spread over seeds, and paired intervals over seeds and items."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from model_training.evaluation import bootstrap
+from pipelines.recipe_training import Evaluation
+from pipelines.workspace import EVAL, Workspace
+
+PRIMARY = {"zero_shot": "top1", "retrieval": "mean_r1"}
+CURATED, RAW, RANDOM, ORACLE = "curated", "raw", "random", "oracle"
+ORDER = (RAW, RANDOM, CURATED, ORACLE)
+
+Key = tuple[str, str]  # evaluation, metric
+
+
+@dataclass(frozen=True)
+class Outcomes:
+    """One arm's evaluations: per metric the value and the items' contributions of every seed."""
+
+    seeds: list[int]
+    values: dict[Key, list[float]] = field(default_factory=dict)
+    counts: dict[Key, int] = field(default_factory=dict)
+    hits: dict[Key, np.ndarray] = field(default_factory=dict)  # (seeds, items) float32
+
+    @classmethod
+    def read(cls, workspace: Workspace) -> "Outcomes":
+        found = cls(sorted(map(int, workspace.manifest(EVAL).entries)))
+        hits: dict[Key, list[Any]] = {}
+        for seed in found.seeds:
+            for row in workspace.folder.read_table(f"{EVAL}/{seed}.parquet").to_pylist():
+                key = row["eval"], row["metric"]
+                found.values.setdefault(key, []).append(row["value"])
+                found.counts[key] = row["n"]
+                if row["hits"] is not None:
+                    hits.setdefault(key, []).append(row["hits"])
+        found.hits.update({key: np.asarray(rows, np.float32) for key, rows in hits.items()})
+        return found
+
+
+def results(arms: Mapping[str, Outcomes], evaluations: Sequence[Evaluation], seed: int) -> list[dict[str, Any]]:
+    """A row per arm, evaluation and metric: values by seed, mean, standard deviation, 95 % interval."""
+    use = {evaluation.name: evaluation.use for evaluation in evaluations}
+    rows = []
+    for arm, outcomes in arms.items():
+        for (name, metric), values in outcomes.values.items():
+            hits = outcomes.hits.get((name, metric))
+            low, high = bootstrap.interval(hits, seed=seed) if hits is not None else (None, None)
+            rows.append(
+                {
+                    "arm": arm,
+                    "eval": name,
+                    "use": use[name],
+                    "metric": metric,
+                    "values": {str(s): v for s, v in zip(outcomes.seeds, values, strict=True)},
+                    "mean": float(np.mean(values)),
+                    "sd": float(np.std(values, ddof=1)) if len(values) > 1 else None,
+                    "low": low,
+                    "high": high,
+                    "n": outcomes.counts[name, metric],
+                }
+            )
+    return rows
+
+
+def differences(arms: Mapping[str, Outcomes], evaluations: Sequence[Evaluation], seed: int) -> list[dict[str, Any]]:
+    """Curated against raw and against random, by the first metric of each evaluation."""
+    rows = []
+    for evaluation in evaluations:
+        for against in (RAW, RANDOM):
+            found = difference(arms, CURATED, against, evaluation, seed)
+            if found is not None:
+                rows.append({"use": evaluation.use, "arm": CURATED, "against": against, **found})
+    return rows
+
+
+def difference(
+    arms: Mapping[str, Outcomes], arm: str, against: str, evaluation: Evaluation, seed: int
+) -> dict[str, Any] | None:
+    """mean(arm) - mean(against), paired over seeds and items; None where one of them is not there."""
+    metric = PRIMARY[evaluation.kind]
+    tables = [arms[name].hits.get((evaluation.name, metric)) for name in (arm, against) if name in arms]
+    if len(tables) < 2 or tables[0] is None or tables[1] is None or tables[0].shape != tables[1].shape:
+        return None
+    value, low, high = bootstrap.difference(tables[0], tables[1], seed=seed)
+    return {"eval": evaluation.name, "metric": metric, "value": value, "low": low, "high": high}
+
+
+def gap_closed(arms: Mapping[str, Outcomes], evaluations: Sequence[Evaluation], seed: int) -> list[dict[str, Any]]:
+    """(curated - raw) / (oracle - raw), by the first metric of each evaluation; null where there is no gap."""
+    rows = []
+    for evaluation in evaluations:
+        key = evaluation.name, PRIMARY[evaluation.kind]
+        tables = [arms[name].hits[key] for name in (RAW, CURATED, ORACLE) if name in arms and key in arms[name].hits]
+        if len(tables) == 3 and len({table.shape for table in tables}) == 1:
+            raw, curated, oracle = tables
+            value, low, high = (_finite(v) for v in bootstrap.gap_closed(raw, curated, oracle, seed=seed))
+            rows.append({"eval": key[0], "metric": key[1], "value": value, "low": low, "high": high})
+    return rows
+
+
+def _finite(value: float) -> float | None:
+    """JSON has neither NaN nor infinity: both are null."""
+    return value if np.isfinite(value) else None

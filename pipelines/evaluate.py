@@ -1,0 +1,91 @@
+"""Evaluation on the engine: a unit per checkpoint, `eval/SEED.parquet` with what each item contributed."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import pyarrow as pa
+
+from curate.files import table_bytes
+from curate.manifest import Manifest
+from curate.uid import fingerprint
+from model_training.evaluation.evaluate import Evaluation, Loaded, content, evaluate, load
+from model_training.models.open_clip import OpenClipEncoder, OpenClipSpec
+from pipelines.context import Context, drop_stale
+from pipelines.engine.unit import Part, Unit
+from pipelines.recipe import Recipe
+from pipelines.train import weights
+from pipelines.workspace import EVAL, METRICS
+
+VERSION = 1
+BATCH = 64  # images at once
+RESULTS = pa.schema(
+    [
+        ("eval", pa.string()),
+        ("metric", pa.string()),
+        ("value", pa.float64()),
+        ("n", pa.int64()),
+        ("hits", pa.list_(pa.float32())),  # in the order of the items; null where they are not kept
+    ]
+)
+TABLE = pa.schema(
+    [("eval", pa.string()), ("metric", pa.string()), ("seed", pa.int64()), ("value", pa.float64()), ("n", pa.int64())]
+)
+
+
+@dataclass
+class EvaluateTask:
+    """`spec` of a unit is how to load the model. An evaluation's files are read once per worker."""
+
+    evaluations: Sequence[Evaluation]
+    _loaded: list[Loaded] = field(default_factory=list)
+
+    def open(self) -> None:
+        self._loaded = [load(evaluation) for evaluation in self.evaluations]
+
+    def run(self, unit: Unit, rows: range) -> list[Part]:
+        encoder = OpenClipEncoder(unit.spec)
+        found = [
+            {"eval": one.evaluation.name, "metric": m.name, "value": m.value, "n": m.n, "hits": m.hits}
+            for one in self._loaded
+            for m in evaluate(encoder, one)
+        ]
+        table = pa.Table.from_pylist(found, schema=RESULTS)
+        return [Part(EVAL, 1, {"evaluated": 1}, {f"{unit.shard}.parquet": table_bytes(table)})]
+
+
+def evaluations(recipe: Recipe) -> list[Evaluation]:
+    return [Evaluation(e.name, e.kind, e.places, e.classes) for e in recipe.eval]
+
+
+def judge(contexts: Sequence[Context], recipe: Recipe, arch: str) -> int:
+    """Evaluate every trained model of these contexts' run directories. Returns how many were new.
+
+    Raises InputError for an evaluation set that cannot be read: a missing one is no smaller mean.
+    """
+    wanted = evaluations(recipe)
+    contents = [content(evaluation) for evaluation in wanted]
+    asked = [(e.name, e.kind, digest) for e, digest in zip(wanted, contents, strict=True)]
+    made = 0
+    for context in contexts:
+        units = []
+        for seed, (path, digest) in sorted(weights(context.workspace).items()):
+            spec = OpenClipSpec(f"seed {seed}", arch, path, sha256=digest, batch=BATCH)
+            units.append(Unit(EVAL, seed, 1, {EVAL: fingerprint(VERSION, BATCH, spec.identity, asked)}, spec))
+        before = context.summary.made
+        context.drive(EVAL, units, [EVAL], EvaluateTask(wanted), gpus=True)
+        made += context.summary.made - before
+        drop_stale(context.workspace.manifest(EVAL), {unit.shard for unit in units})
+        _tabulate(context)
+    return made
+
+
+def _tabulate(context: Context) -> None:
+    """metrics.parquet: every metric of every seed."""
+    manifest: Manifest = context.workspace.manifest(EVAL)
+    parts = []
+    for seed in sorted(manifest.entries, key=int):
+        table = context.folder.read_table(f"{EVAL}/{seed}.parquet", ["eval", "metric", "value", "n"])
+        parts.append(table.append_column("seed", pa.array([int(seed)] * len(table), pa.int64())).select(TABLE.names))
+    data = table_bytes(pa.concat_tables(parts) if parts else TABLE.empty_table())
+    if not context.folder.exists(METRICS) or context.folder.read(METRICS) != data:
+        context.folder.write(METRICS, data)

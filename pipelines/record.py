@@ -1,0 +1,113 @@
+"""record.json of a round: what went in, what came out, and all that it takes to make it again."""
+
+import importlib.metadata
+import json
+from typing import Any
+
+import pyarrow as pa
+
+from curate import __version__
+from curate import schema as c
+from curate.dataset import UNDER as DATASET
+from curate.files import canonical_json, open_parquet, sha256
+from curate.manifest import Manifest
+from pipelines import comparison as cmp
+from pipelines.models import scorer_section
+from pipelines.rounds import Turn
+from pipelines.scorers import used
+from pipelines.train import checkpoint_hash, weights
+from pipelines.workspace import POOL, RECORD, SUBSET, TRAIN, Workspace, model_folder
+
+VERSION = 1
+PACKAGES = ("curate", "polars", "pyarrow", "pillow", "numpy", "torch", "open_clip_torch", "timm", "ray")
+
+
+def publish(turn: Turn, decision: dict[str, Any], promoted: Turn | None) -> dict[str, Any]:
+    """Write the record unless it is there."""
+    context, recipe = turn.context, turn.context.recipe
+    summary, seed = context.summary, recipe.seed
+    found = {
+        "version": VERSION,
+        "round": turn.number,
+        "name": recipe.name,
+        "seed": seed,
+        "asked": summary.asked,
+        "kept": summary.kept,
+        "images": summary.images,
+        "scorers": {name: _scorer(turn, name) for name in used(recipe)},
+        "agreement": _agreement(promoted.context.workspace, context.workspace) if promoted else None,
+        "arms": {name: _arm(inner.workspace) for name, inner in turn.arms.items()},
+        "samples_seen": turn.train.samples_seen,
+        "seeds": turn.train.seeds,
+        "model": turn.train.model,
+        "results": cmp.results(turn.outcomes, recipe.eval, seed),
+        "differences": cmp.differences(turn.outcomes, recipe.eval, seed),
+        "gap_closed": cmp.gap_closed(turn.outcomes, recipe.eval, seed),
+        "decision": decision,
+        "source": promoted.number if promoted else None,
+        "pool": context.workspace.manifest(POOL).content(),
+        "subset": sha256(context.folder.read(SUBSET)),
+        "dataset": context.workspace.manifest(DATASET).content(),
+        "recipe": recipe.resolved(),
+        "packages": packages(),
+    }
+    data = canonical_json(found)
+    if not context.folder.exists(RECORD) or context.folder.read(RECORD) != data:
+        context.folder.write(RECORD, data)
+    loaded: dict[str, Any] = json.loads(data)
+    return loaded
+
+
+def _scorer(turn: Turn, name: str) -> dict[str, Any]:
+    recipe, folder = turn.context.recipe, turn.context.folder
+    section, under = scorer_section(recipe), model_folder(name)
+    own = Workspace(folder.at(under))
+    source = turn.source.workspace if turn.source else own
+    entries = source.manifest(DATASET).entries
+    trusted = recipe.loop.trusted if recipe.loop else None
+    return {
+        "folds": section.folds,
+        "members": len(Manifest.load(own.folder, TRAIN).entries),
+        "samples_seen": section.samples_seen,
+        "pairs": sum(entry.states.get("written", 0) for entry in entries.values()),
+        "trusted": _rows(trusted),
+        "checkpoint": checkpoint_hash(weights(own)),
+    }
+
+
+def _rows(table: str | None) -> int:
+    if table is None:
+        return 0
+    with open_parquet(table) as file:
+        return int(file.metadata.num_rows)
+
+
+def _arm(workspace: Workspace) -> dict[str, Any]:
+    funnel = workspace.folder.read_json("funnel.json")
+    return {
+        "samples": funnel[-1]["kept"],
+        "images": funnel[-1]["images"],
+        "dataset": workspace.manifest(DATASET).content(),
+        "checkpoint": checkpoint_hash(weights(workspace)),
+    }
+
+
+def _agreement(before: Workspace, now: Workspace) -> dict[str, int]:
+    """How many samples both rounds keep, and how many only one of them."""
+    columns: list[pa.ChunkedArray] = [w.folder.read_table(SUBSET, [c.KEEP]).column(0) for w in (before, now)]
+    pairs = list(zip(*(column.to_pylist() for column in columns), strict=True))
+    return {
+        "both": sum(a and b for a, b in pairs),
+        "newly_kept": sum(b and not a for a, b in pairs),
+        "newly_dropped": sum(a and not b for a, b in pairs),
+    }
+
+
+def packages() -> dict[str, str]:
+    found = {"curate": __version__}
+    for package in PACKAGES[1:]:
+        try:
+            found[package] = importlib.metadata.version(package)
+        except importlib.metadata.PackageNotFoundError:
+            continue
+    return found

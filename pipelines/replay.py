@@ -1,0 +1,93 @@
+"""A round made again from its record: the scorer is trained anew, the filters are asked, the dataset is written.
+
+The pool and what was measured of it without a model of the run's own are read where they are. On the same kind of
+machine with the same packages the dataset comes out byte for byte.
+"""
+
+import json
+import posixpath
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from curate.dataset import UNDER as DATASET
+from curate.errors import InputError
+from curate.files import Folder, sha256
+from pipelines.context import session
+from pipelines.engine.unit import Engine
+from pipelines.progress import Progress, Quiet
+from pipelines.recipe import build
+from pipelines.recipe_source import Source
+from pipelines.record import packages
+from pipelines.run import choose, write_recipe
+from pipelines.scorers import within
+from pipelines.stages import look_at_pool
+from pipelines.workspace import POOL, SUBSET, Workspace, round_folder
+
+
+@dataclass(frozen=True)
+class Replayed:
+    """What a replay came to. `differences`: what is not as recorded, in words; none when it is the same dataset."""
+
+    round: int
+    run: str
+    kept: int
+    differences: list[str]
+
+
+def replay(
+    path: str, out: str, changes: list[str], progress: Progress | None = None, engine: Engine | None = None
+) -> Replayed:
+    """Make the round of a record.json again, in the folder `out`.
+
+    Raises InputError for what is no record, and for a run whose pool is another than the recorded one.
+    """
+    record, run = _read(path)
+    source = Source.parse(record["recipe"].encode(), f"the recipe in {path}", Path("/"))
+    for change in changes:
+        source.change(change)
+    original = Workspace(Folder(run))
+    recipe = build(source).model_copy(update={"run_dir": out})
+    if original.manifest(POOL).content() != record["pool"]:
+        raise InputError(
+            f"{original.folder.url(POOL)}: not the pool that the record was made of", f"curate verify {run} looks at it"
+        )
+    with session(recipe, progress or Quiet(), engine) as base:
+        write_recipe(base)
+        outer = base.at(original, recipe)
+        mounts = within(outer, "").folder.mounts
+        context = base.at(Workspace(Folder(out, mounts)), recipe)
+        look_at_pool(context)
+        before = record["source"]
+        choose(
+            context, None if before is None else base.at(Workspace(original.folder.at(round_folder(before))), recipe)
+        )
+    found = {
+        "the dataset": (record["dataset"], context.workspace.manifest(DATASET).content()),
+        "the subset": (record["subset"], sha256(context.folder.read(SUBSET))),
+    }
+    differences = [f"{what} is another" for what, (then, now) in found.items() if then != now]
+    if differences:
+        now = packages()
+        differences += [
+            f"{name} was {version} and is {now.get(name, 'missing')}"
+            for name, version in record["packages"].items()
+            if now.get(name) != version
+        ]
+    return Replayed(record["round"], out, context.summary.kept, differences)
+
+
+def _read(path: str) -> tuple[dict[str, Any], str]:
+    """The record, and the run directory that it lies in."""
+    folder, name = posixpath.split(path)
+    try:
+        record = json.loads(Folder(folder or ".").read(name))
+        steps = round_folder(record["round"]).count("/") + 1 if record["round"] else 0
+        for key in ("recipe", "pool", "dataset", "subset", "packages", "source"):
+            record[key]
+    except (OSError, ValueError, TypeError, KeyError) as error:
+        raise InputError(f"{path}: not the record of a round ({error})", "name a run's record.json") from error
+    run = folder if "://" in folder else str(Path(folder or ".").resolve())
+    for _ in range(steps):
+        run = posixpath.dirname(run)
+    return record, run

@@ -1,0 +1,64 @@
+"""Models of `kind: trained`: the round trains them on what it trusts so far, then they score the whole pool."""
+
+from typing import Any
+
+from curate import schema as c
+from pipelines import stages
+from pipelines.columns import families
+from pipelines.context import Context
+from pipelines.models import trained
+from pipelines.recipe import Gates, Recipe
+from pipelines.train import fit, scorer_tasks
+from pipelines.workspace import INPUT, POOL, Workspace, model_folder
+
+NO_GATES = Gates()
+
+
+def score(context: Context, source: Context | None = None) -> None:
+    """Train the recipe's own models, and measure what they score. Nothing is done where nothing reads it.
+
+    They are trained on the dataset of `source`, the round that was promoted last; in the first round on the samples
+    that the filters before the first one that needs them keep.
+    """
+    recipe = context.recipe
+    names = used(recipe)
+    if not names:
+        return
+    tasks = []
+    for name in names:
+        data = source.workspace if source is not None else first_data(context, name)
+        tasks += scorer_tasks(recipe, context.workspace, name, data)
+    fit(context, "scorer", tasks)
+    wanted_families = [c.clip_score(name) for name in names]
+    stages.measure(context, "score", wanted_families, trained(recipe, context.workspace))
+
+
+def used(recipe: Recipe) -> list[str]:
+    """The models of `kind: trained` that a filter reads, in the recipe's order."""
+    read = set().union(*(item.models() for item in recipe.filters))
+    return [name for name in recipe.trained() if name in read]
+
+
+def first_data(context: Context, name: str) -> Workspace:
+    """A dataset of what the filters keep that come before the first one that reads a model of `kind: trained`."""
+    own = set(context.recipe.trained())
+    first = next(i for i, item in enumerate(context.recipe.filters) if item.models() & own)
+    inner = with_filters(context, model_folder(name), context.recipe.filters[:first])
+    stages.ask_filters(inner)
+    stages.write_dataset(inner)
+    context.summary.made += inner.summary.made
+    return inner.workspace
+
+
+def with_filters(context: Context, name: str, filters: list[Any], gates: Gates = NO_GATES) -> Context:
+    """The same pool with its own filters, in a folder of the run. The recipe's gates are about its own dataset."""
+    workspace = within(context, name)
+    changes = {"filters": filters, "gates": gates, "run_dir": workspace.folder.url()}
+    return context.at(workspace, context.recipe.model_copy(update=changes))
+
+
+def within(context: Context, name: str) -> Workspace:
+    """A folder of the run that sees the run's pool, and what is measured of it once for all rounds, as its own."""
+    own = {c.clip_score(model) for model in context.recipe.trained()}
+    signals = [f"signals/{family}" for family in families(context.recipe) if family not in own]
+    return Workspace(context.folder.at(name, [INPUT, POOL, "corpus", *signals]))

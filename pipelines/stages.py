@@ -1,0 +1,127 @@
+"""The stages of the data's way, from the rows of the input to the dataset. Each makes only what is missing."""
+
+import shlex
+
+from curate import dataset
+from curate import schema as c
+from curate.errors import GateError
+from pipelines import corpus, decide, materialize
+from pipelines.columns import passes
+from pipelines.context import Context, drop_stale
+from pipelines.download.task import download_unit_task
+from pipelines.engine.unit import Unit
+from pipelines.listing import list_input
+from pipelines.measure import MeasureTask, Scorer
+from pipelines.models import family_mark
+from pipelines.plan import missing
+from pipelines.publish_report import publish_report
+from pipelines.workspace import INPUT, POOL, SUBSET
+
+
+def list_rows(context: Context) -> None:
+    with context.stage("input"):
+        context.progress.stage("input", 0)
+        context.summary.asked = list_input(context.recipe, context.workspace, context.progress.advance)
+        context.progress.end(f"{context.summary.asked:,} rows asked for")
+
+
+def fill_pool(context: Context) -> None:
+    """Download or ingest. Raises GateError when too little came."""
+    recipe, workspace = context.recipe, context.workspace
+    listed = workspace.manifest(INPUT)
+    task, mark = download_unit_task(recipe, context.folder)
+    units = (
+        Unit(POOL, shard, entry.rows, {POOL: mark(entry.content())}, shard)
+        for shard, entry in sorted(listed.entries.items())
+    )
+    context.drive("download" if recipe.input.kind == "urls" else "ingest", units, [POOL], task)
+    drop_stale(workspace.manifest(POOL), set(listed.entries))
+    look_at_pool(context)
+    states, rows = context.summary.outcomes, workspace.manifest(POOL).rows()
+    share = context.summary.downloaded / max(1, rows)
+    if share < recipe.gates.min_success_rate:
+        failed = sorted(((n, o) for o, n in states.items() if o != c.Outcome.OK), reverse=True)
+        causes = ", ".join(f"{outcome}: {count:,}" for count, outcome in failed[:5])
+        raise GateError(
+            f"gates.min_success_rate: {share:.1%} of {rows:,} rows were downloaded,"
+            f" not {recipe.gates.min_success_rate:.1%} ({causes})",
+            f"curate status {shlex.quote(recipe.run_dir)} --json has all outcomes; lower the gate to go on",
+        )
+
+
+def look_at_pool(context: Context) -> None:
+    """What the pool holds, for the summary."""
+    pool, summary = context.workspace.manifest(POOL), context.summary
+    summary.asked, summary.outcomes = pool.rows(), pool.states()
+    summary.downloaded = summary.outcomes.get(c.Outcome.OK, 0)
+
+
+def measure(context: Context, name: str, wanted: list[str], scorers: dict[str, Scorer]) -> None:
+    """The signal families `wanted`, in one pass over the pool's images."""
+    if not wanted:
+        return
+    workspace = context.workspace
+    pool = workspace.manifest(POOL)
+    marks = {f"signals/{family}": family_mark(family, scorers) for family in wanted}
+    folders = {under: workspace.manifest(under) for under in marks}
+    units = []
+    for shard, entry in sorted(pool.entries.items()):
+        prints = {under: mark(entry.content()) for under, mark in marks.items()}
+        lacking = {
+            under: wanted_print
+            for under, wanted_print in prints.items()
+            if missing([Unit("measure", shard, entry.rows, {under: wanted_print}, None)], {under: folders[under]})
+        }
+        if lacking:
+            spec = [under.removeprefix("signals/") for under in lacking]
+            units.append(Unit("measure", shard, entry.rows, lacking, spec))
+    task = MeasureTask(context.folder, scorers)
+    context.drive(name, units, list(marks), task, gpus=bool(scorers), planned=True)
+    for under in marks:
+        drop_stale(workspace.manifest(under), set(pool.entries))
+
+
+def run_passes(context: Context) -> None:
+    workspace, works = context.workspace, passes(context.recipe)
+    task = corpus.CorpusTask(context.folder, {work.name: work for work in works})
+    pool = set(workspace.manifest(POOL).entries)
+    for work in works:
+        under = f"corpus/{work.name}"
+        steps = [corpus.PARTIAL, corpus.MERGE] + ([corpus.SPREAD] if work.schema is not None else [])
+        for step in steps:
+            folder = f"{under}/partial" if step == corpus.PARTIAL else under
+            context.drive(f"{work.name} {step}", corpus.units(workspace, work, step), [folder], task)
+            if step == corpus.PARTIAL:
+                drop_stale(workspace.manifest(folder), pool)
+        drop_stale(workspace.manifest(under), pool | {corpus.WHOLE})
+
+
+def ask_filters(context: Context) -> None:
+    """The subset and the funnel. Raises GateError when too little was kept."""
+    recipe, summary = context.recipe, context.summary
+    with context.stage("filters"):
+        context.progress.stage("filters", 0)
+        context.summary.made += decide.publish(recipe, context.workspace)
+        summary.funnel = context.folder.read_json("funnel.json")
+        kept = context.folder.read_table(SUBSET, [c.KEEP]).column(0)
+        summary.kept = sum(kept.to_pylist())
+        summary.images = summary.funnel[-1]["images"]
+        context.progress.end(f"{summary.kept:,} of {len(kept):,} kept")
+    if summary.kept < recipe.gates.min_kept:
+        raise GateError(
+            f"gates.min_kept: {summary.kept:,} samples were kept, not {recipe.gates.min_kept:,}",
+            f"curate stats {shlex.quote(recipe.run_dir)} shows which rule dropped them",
+        )
+
+
+def write_dataset(context: Context) -> None:
+    units = list(materialize.units(context.recipe, context.workspace))
+    context.drive("dataset", units, [dataset.UNDER], materialize.MaterializeTask(context.folder))
+    materialize.finish(context.recipe, context.workspace, [unit.shard for unit in units])
+
+
+def report(context: Context) -> None:
+    with context.stage("report"):
+        context.progress.stage("report", 0)
+        context.summary.report = publish_report(context.recipe, context.workspace)
+        context.progress.end(context.summary.report)

@@ -1,0 +1,165 @@
+"""Training: the jobs of a comparison are made from datasets, and what is missing of them is done in one go."""
+
+import hashlib
+import shlex
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from curate.dataset import UNDER as DATASET
+from curate.errors import InputError
+from curate.files import sha256
+from curate.manifest import Entry, Manifest
+from curate.uid import draw_int, fingerprint
+from model_training.data.hold_out import HoldOut
+from model_training.trainers.plan import Job, Plan, Progress, Trained
+from pipelines.context import Context
+from pipelines.models import scorer_section
+from pipelines.recipe import Recipe
+from pipelines.recipe_training import Train, Training
+from pipelines.workspace import LOGS, TRAIN, Workspace, model_folder
+
+CHECKPOINT = "checkpoint.safetensors"
+
+
+@dataclass(frozen=True)
+class Task:
+    """A job, and the manifest that tells whether it is done."""
+
+    workspace: Workspace
+    key: str  # of the entry: a seed, or a fold
+    job: Job
+
+    def done(self) -> bool:
+        manifest = self.workspace.manifest(TRAIN)
+        entry = manifest.entries.get(self.key)
+        return entry is not None and entry.fingerprint == self.job.identity and manifest.damage(self.key) is None
+
+
+def plan(section: Training) -> Plan:
+    given = section.model_dump(include=set(Plan.__dataclass_fields__) & set(Training.model_fields))
+    return Plan(arch=section.arch, **given)
+
+
+def tasks_of(recipe: Recipe, workspace: Workspace, name: str, train: Train | None = None) -> list[Task]:
+    """A task per seed on the dataset of `workspace`. Raises InputError when it has none."""
+    section = train or recipe.train
+    if section is None:
+        raise InputError(f"the recipe {recipe.name!r} has no section `train`", "add one: train: {samples_seen: 40_000}")
+    shards, content = dataset_shards(workspace)
+    return [_task(workspace, name, str(seed), plan(section), shards, content, seed) for seed in section.seeds]
+
+
+def on_files(recipe: Recipe, workspace: Workspace, name: str, files: Sequence[str]) -> list[Task]:
+    """The same on other data: tars and image tables."""
+    section = recipe.train
+    if section is None:
+        raise InputError(f"the recipe {recipe.name!r} has no section `train`", "add one: train: {samples_seen: 40_000}")
+    content = fingerprint([file_sha256(path) for path in files])
+    return [_task(workspace, name, str(seed), plan(section), tuple(files), content, seed) for seed in section.seeds]
+
+
+def scorer_tasks(recipe: Recipe, workspace: Workspace, name: str, source: Workspace) -> list[Task]:
+    """A task per fold for a model of `kind: trained`, on the dataset of `source` and on the trusted pairs."""
+    section, loop = scorer_section(recipe), recipe.loop
+    shards, content = dataset_shards(source)
+    if loop is not None and loop.trusted is not None and section.trusted_repeats:
+        content = fingerprint(content, file_sha256(loop.trusted), section.trusted_repeats)
+        shards += (loop.trusted,) * section.trusted_repeats
+    own = Workspace(workspace.folder.at(model_folder(name)))
+    made = []
+    for fold in range(section.folds):
+        hold_out = HoldOut(recipe.seed, section.folds, fold) if section.folds > 1 else None
+        seed = draw_int(recipe.seed, f"{name}/{fold}", "scorer") % 2**31
+        made.append(_task(own, name, str(fold), plan(section), shards, content, seed, hold_out))
+    return made
+
+
+def _task(
+    workspace: Workspace,
+    name: str,
+    key: str,
+    plan: Plan,
+    shards: tuple[str, ...],
+    content: str,
+    seed: int,
+    hold_out: HoldOut | None = None,
+) -> Task:
+    logs = workspace.folder.path(f"{LOGS}/{TRAIN}") if workspace.folder.local else None
+    under = f"{TRAIN}/{key}"
+    return Task(
+        workspace, key, Job(f"{name}/{key}", plan, shards, content, seed, workspace.folder, under, hold_out, logs)
+    )
+
+
+def dataset_shards(workspace: Workspace) -> tuple[tuple[str, ...], str]:
+    """The tars of a dataset, and the hash that stands for their bytes. Raises InputError where there is none."""
+    entries = workspace.manifest(DATASET).entries
+    tars = {
+        base: record["sha256"] for e in entries.values() for base, record in e.files.items() if base.endswith(".tar")
+    }
+    if not tars:
+        raise InputError(
+            f"{workspace.folder.url(DATASET)}: there is no dataset to train on",
+            f"curate status {shlex.quote(workspace.folder.url())} says how far the run is",
+        )
+    return tuple(workspace.folder.url(f"{DATASET}/{base}") for base in sorted(tars)), fingerprint(sorted(tars.items()))
+
+
+def file_sha256(path: str) -> str:
+    try:
+        with open(path, "rb") as stream:
+            return hashlib.file_digest(stream, "sha256").hexdigest()
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read ({error.strerror or error})") from error
+
+
+def fit(context: Context, name: str, tasks: Sequence[Task], workers: int = 1) -> int:
+    """Train what is missing. Each model is entered into its manifest as soon as it is there. Returns how many."""
+    with context.stage(name):
+        context.stop.check()
+        todo = {task.job.name: task for task in tasks if not task.done()}
+        context.progress.stage(name, sum(task.job.plan.samples_seen for task in todo.values()))
+        seen: dict[str, int] = {}
+
+        def advance(at: Progress) -> None:
+            plan = todo[at.job].job.plan
+            samples = min(at.step * plan.batch, plan.samples_seen)
+            context.progress.advance(max(0, samples - seen.get(at.job, 0)))
+            seen[at.job] = max(samples, seen.get(at.job, 0))
+
+        def enter(trained: Trained) -> None:
+            _enter(todo[trained.job], trained)
+            if trained.skipped or trained.undecodable:
+                context.progress.note(
+                    f"{trained.job}: {trained.skipped} updates were not finite and left out,"
+                    f" {trained.undecodable} images could not be decoded"
+                )
+
+        if todo:
+            jobs = [task.job for task in todo.values()]
+            context.engine.fit(jobs, workers=workers, stop=context.stop, on_progress=advance, on_done=enter)
+        context.progress.end(f"{len(todo)} models" if todo else f"{len(tasks)} models were there")
+        context.summary.made += len(todo)
+    return len(todo)
+
+
+def _enter(task: Task, trained: Trained) -> None:
+    manifest = task.workspace.manifest(TRAIN)
+    record = {"sha256": trained.sha256, "bytes": trained.bytes}
+    files = {f"{task.key}/{trained.file}": record}
+    manifest.entries[task.key] = Entry(trained.identity, trained.samples, {"seen": trained.samples}, files)
+    manifest.save()
+
+
+def weights(workspace: Workspace) -> dict[str, tuple[str, str]]:
+    """key (seed or fold) -> (place of the weights, their sha256), of the models that are trained."""
+    manifest: Manifest = workspace.manifest(TRAIN)
+    found = {}
+    for key, entry in manifest.entries.items():
+        base, record = next(iter(entry.files.items()))
+        found[key] = (workspace.folder.url(f"{TRAIN}/{base}"), record["sha256"])
+    return found
+
+
+def checkpoint_hash(pairs: dict[str, tuple[str, str]]) -> str:
+    return sha256("\n".join(f"{key} {digest}" for key, (_, digest) in sorted(pairs.items())).encode())

@@ -1,0 +1,265 @@
+"""Rounds: what they write, that nothing is done twice, that a kill costs nothing, and that a record is enough."""
+
+import random
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import polars as pl
+import pytest
+
+from curate.errors import InputError, RecipeError
+from curate.uid import draw_int, fold_of
+from pipelines import comparison as cmp
+from pipelines.compare import compare
+from pipelines.ledger import read_all
+from pipelines.loop import Loop
+from pipelines.recipe import load
+from pipelines.replay import replay
+from pipelines.rounds import Turn
+from pipelines.status import status
+from pipelines.verify import verify
+from pipelines.workspace import Workspace
+from tests.pipelines.coloured import world
+from tests.pipelines.web import contents, stamps
+
+
+@pytest.fixture(scope="module")
+def looped(tmp_path_factory):
+    """An unbroken serial loop: its folder, summary and records."""
+    folder = tmp_path_factory.mktemp("looped")
+    summary, records = Loop(load(world(folder))).run()
+    return folder, summary, records
+
+
+def table(folder, name):
+    return pl.read_parquet(folder / "run" / name)
+
+
+def test_a_round_has_arms_of_the_right_samples(looped):
+    folder, summary, records = looped
+    truth, first = table(folder, "../truth.parquet"), records[0]
+    keeps = {arm: table(folder, f"arms/{arm}/subset.parquet")["keep"] for arm in ("raw", "random", "oracle")}
+    assert keeps["raw"].all() and keeps["oracle"].to_list() == truth["right"].to_list()
+    assert summary.kept == keeps["random"].sum() == 48
+    assert keeps["random"].to_list() != table(folder, "subset.parquet")["keep"].to_list()
+    assert {arm: found["samples"] for arm, found in first["arms"].items()} == {
+        "raw": 96,
+        "random": 48,
+        "curated": 48,
+        "oracle": truth["right"].sum(),
+    }
+    rows = {(row["arm"], row["eval"], row["metric"]) for row in first["results"]}
+    assert {(arm, "objects", "top1") for arm in keeps} | {("curated", "pairs", "mean_r1")} <= rows
+
+
+def test_metrics_are_the_seeds_of_each_arm_and_the_intervals_hold_their_means(looped):
+    folder, _, records = looped
+    metrics = table(folder, "arms/raw/metrics.parquet").filter(pl.col("metric") == "top1")
+    assert metrics["seed"].to_list() == [0, 1] and metrics["n"].to_list() == [32, 32]
+    row = next(r for r in records[0]["results"] if (r["arm"], r["metric"]) == ("raw", "top1"))
+    assert list(row["values"].values()) == metrics["value"].to_list()
+    assert row["low"] <= row["mean"] <= row["high"] and row["mean"] == pytest.approx(metrics["value"].mean())
+
+
+def test_the_scores_are_those_of_the_model_that_has_not_seen_the_image(looped):
+    """Scored again with open_clip itself, each sample by the weights trained without its fold."""
+    from model_training.models.open_clip import OpenClipEncoder, OpenClipSpec
+    from tests.pipelines.coloured import rows
+
+    folder = looped[0]
+    weights = sorted((folder / "run/models/clip/train").glob("*/checkpoint.safetensors"))
+    encoders = [OpenClipEncoder(OpenClipSpec("x", str(folder / "small.json"), str(path))) for path in weights]
+    pool = pl.concat(pl.read_parquet(path) for path in sorted((folder / "run/pool").glob("*.parquet")))
+    scores = pl.concat(pl.read_parquet(p) for p in sorted((folder / "run/signals/clip_score_clip").glob("*.parquet")))
+    made = rows(96, 1, 0.5)
+    assert len(encoders) == 2 and pool["uid"].to_list() == made["uid"].to_list()
+    for i in range(0, 96, 7):
+        import io
+
+        from PIL import Image
+
+        encoder = encoders[fold_of(3, pool["sha256"][i], 2)]
+        picture = Image.open(io.BytesIO(made["jpg"][i])).convert("RGB")
+        cosine = encoder.encode_images([picture])[0] @ encoder.encode_texts([made["caption"][i]])[0]
+        assert scores["clip_score_clip"][i] == pytest.approx(float(cosine), abs=1e-5)
+
+
+def test_the_second_round_learns_from_the_first_ones_dataset_and_is_judged_by_select_alone(looped):
+    _, _, records = looped
+    assert [record["round"] for record in records] == [0, 1]
+    assert records[0]["scorers"]["clip"]["pairs"] == 96 and records[1]["scorers"]["clip"]["pairs"] == 48
+    assert records[0]["scorers"]["clip"]["trusted"] == 24 and records[1]["source"] == 0
+    assert records[0]["decision"]["why"] == "the first round"
+    assert records[1]["decision"]["evals"] == ["pairs"]
+    agreement = records[1]["agreement"]
+    assert agreement["both"] + agreement["newly_kept"] == agreement["both"] + agreement["newly_dropped"] == 48
+
+
+def test_every_number_adds_up_in_rounds_and_arms_too(looped):
+    folder, _, records = looped
+    workspace = Workspace.at(str(folder / "run"))
+    assert verify(workspace).problems == []
+    assert read_all(workspace) == records
+    told = status(load(folder / "run/recipe.yaml"), workspace)
+    assert {stage["state"] for stage in told["stages"]} == {"done"}
+    assert [turn["round"] for turn in told["rounds"]] == [0, 1]
+    assert "Rounds and arms" in (folder / "run/report.html").read_text()
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["models/clip/train/1/checkpoint.safetensors", "arms/raw/dataset/00000.tar", "arms/oracle/eval/1.parquet",
+     "rounds/1/signals/clip_score_clip/00001.parquet", "rounds/1/train/0/checkpoint.safetensors"],
+)  # fmt: skip
+def test_damage_anywhere_is_found_and_made_anew(looped, name):
+    folder = looped[0]
+    before = contents(folder / "run")
+    file = folder / "run" / name
+    data = bytearray(before[name])
+    data[len(data) // 2] ^= 1
+    file.write_bytes(bytes(data))
+    assert any(name.rsplit("/", 1)[-1] in problem for problem in verify(Workspace.at(str(folder / "run"))).problems)
+    Loop(load(folder / "recipe.yaml")).run()
+    assert differing(contents(folder / "run"), before) == []
+
+
+def test_a_second_loop_does_nothing(looped):
+    folder, _, records = looped
+    before = stamps(folder / "run")
+    summary, again = Loop(load(folder / "recipe.yaml")).run()
+    assert again == records and stamps(folder / "run") == before and summary.made == 0
+
+
+@pytest.mark.parametrize("number", [0, 1])
+def test_a_round_is_replayed_from_its_record_to_the_same_bytes(looped, tmp_path, number):
+    folder = looped[0]
+    at = folder / "run" / (f"rounds/{number}" if number else "")
+    found = replay(str(at / "record.json"), str(tmp_path / "again"), ["engine.kind=serial"])
+    assert found.differences == [] and found.kept == 48
+    tars = {name: data for name, data in contents(at / "dataset").items() if name.endswith(".tar")}
+    assert tars and all((tmp_path / "again/dataset" / name).read_bytes() == data for name, data in tars.items())
+
+
+def test_a_replay_of_another_pool_is_refused_and_one_that_differs_says_so(looped, tmp_path):
+    folder = looped[0]
+    found = replay(str(folder / "run/record.json"), str(tmp_path / "other"), ["loop.scorer.samples_seen=64"])
+    assert "the dataset is another" in found.differences
+    (tmp_path / "no.json").write_text("{}")
+    with pytest.raises(InputError, match="not the record of a round"):
+        replay(str(tmp_path / "no.json"), str(tmp_path / "x"), [])
+
+
+def test_another_threshold_trains_no_scorer_and_measures_nothing(tmp_path):
+    path = world(tmp_path, loop={"rounds": 1, "arms": [], "scorer": {"samples_seen": 64}})
+    Loop(load(path)).run()
+    before = stamps(tmp_path / "run")
+    Loop(load(path, ["filters.clip_score.top=0.25"])).run()
+    after = stamps(tmp_path / "run")
+    changed = {name.split("/")[0] for name in after if after[name] != before.get(name)}
+    assert changed.isdisjoint({"pool", "signals", "models", "input"}) and {"train", "dataset"} <= changed
+
+
+LOOP = "import sys; from pipelines.cli import main; main(['loop', sys.argv[1]])"
+
+
+@pytest.mark.parametrize(
+    "seconds",
+    [pytest.param(None, id="random"), *(pytest.param(s, marks=pytest.mark.slow) for s in (6, 9, 12, 15))],
+)
+def test_killed_anywhere_and_run_again_it_ends_in_the_same_files(looped, tmp_path, seconds):
+    """SIGKILL at some instant of the loop; the rest is done by the same command."""
+    path = world(tmp_path)
+    process = subprocess.Popen([sys.executable, "-c", LOOP, str(path)], stderr=subprocess.DEVNULL)
+    wait = seconds or random.Random().uniform(5, 14)
+    deadline = time.monotonic() + wait
+    while time.monotonic() < deadline and process.poll() is None:
+        time.sleep(0.05)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    Loop(load(path)).run()
+    ours, whole = contents(tmp_path / "run"), contents(looped[0] / "run")
+    assert differing(ours, whole) == [], f"killed after {wait} s"
+    assert verify(Workspace.at(str(tmp_path / "run"))).problems == []
+
+
+def differing(a, b):
+    """Files that two runs do not share, but for what names their paths or the time."""
+    own = {"recipe.yaml", "report.html", "record.json", "manifest.json"}
+    names = {n for n in a.keys() | b.keys() if "logs/" not in n and n.rsplit("/", 1)[-1] not in own}
+    names = {n for n in names if not n.startswith("input/")}
+    return sorted(name for name in names if a.get(name) != b.get(name))
+
+
+def test_a_round_is_promoted_beyond_its_interval_only():
+    recipe = load_text(select=("a", "b"))
+    rng = np.random.default_rng(0)
+    base = rng.random((3, 400)) < 0.5
+
+    def turn(a, b):
+        found = Turn(1, Holder(recipe), None, None)
+        hits = {("a", "top1"): np.float32(a), ("b", "top1"): np.float32(b)}
+        values = {key: list(hit.mean(axis=1)) for key, hit in hits.items()}
+        found.outcomes = {cmp.CURATED: cmp.Outcomes([0, 1, 2], values, dict.fromkeys(hits, 400), hits)}
+        return found
+
+    better, worse = base | (rng.random((3, 400)) < 0.3), base & (rng.random((3, 400)) < 0.7)
+    before = turn(base, base)
+    assert turn(better, base).decide(before)["promoted"] and turn(better, better).decide(before)["promoted"]
+    assert not turn(base, base).decide(before)["promoted"]
+    assert not turn(better, worse).decide(before)["promoted"]
+    assert turn(worse, base).decide(before)["why"].startswith("worse")
+    assert turn(worse, worse).decide(None)["promoted"]
+
+
+class Holder:
+    def __init__(self, recipe):
+        self.recipe = recipe
+
+
+def load_text(select):
+    from pathlib import Path
+
+    from pipelines.recipe import build
+    from pipelines.recipe_source import Source
+
+    evals = "".join(
+        f"  - {{name: {name}, kind: zero_shot, data: x.parquet, classes: c.yaml, use: select}}\n" for name in select
+    )
+    text = f"name: x\nrun_dir: run\ninput: {{table: x.parquet}}\neval:\n{evals}"
+    return build(Source.parse(text.encode(), "recipe.yaml", Path("/nowhere")))
+
+
+SHORT = {"model": "small.json", "samples_seen": 64, "batch": 16}
+
+
+def test_recipes_are_compared_at_the_first_ones_budget(tmp_path):
+    one = load(world(tmp_path / "a", name="half", train=SHORT))
+    other = world(tmp_path / "b", name="all", filters=[], train={**SHORT, "samples_seen": 999})
+    found = compare([one, load(other)], seeds=2)
+    assert found.arms == {"half": {"samples": 48, "images": 48}, "all": {"samples": 96, "images": 96}}
+    assert {(d["arm"], d["against"]) for d in found.differences} == {("all", "half")}
+    assert {tuple(row["values"]) for row in found.results} == {("0", "1")}
+    with pytest.raises(InputError, match="run_dir"):
+        compare([one, one])
+
+
+@pytest.mark.parametrize(
+    ("changes", "says"),
+    [
+        ({"train": None}, "a loop needs `train`"),
+        ({"models": {}, "filters": []}, "a second round needs a model of `kind: trained`"),
+        ({"eval": [{"name": "p", "kind": "retrieval", "data": "pairs.parquet"}]}, "`use: select`"),
+        ({"eval": [{"name": "p", "kind": "zero_shot", "data": "pairs.parquet"}]}, "zero_shot needs `classes`"),
+        ({"models": {"clip": {"kind": "trained", "arch": "x"}}}, "unknown key 'arch'"),
+    ],
+)
+def test_a_recipe_that_cannot_loop_is_refused_at_the_door(tmp_path, changes, says):
+    with pytest.raises(RecipeError, match=says):
+        load(world(tmp_path, **changes))
+
+
+def test_the_folds_draw_is_by_content():
+    assert fold_of(3, "ab", 5) == draw_int(3, "ab", "fold") % 5

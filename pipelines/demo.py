@@ -45,14 +45,14 @@ filters:
 
 dataset: {{samples_per_shard: 500}}
 
-train: {{objective: clip, model: tiny, samples_seen: 38_400, batch: 64, seeds: [0, 1, 2]}}
+train: {{objective: clip, model: tiny, samples_seen: 32_000, batch: 64, seeds: [0, 1, 2]}}
 eval:
   - {{name: objects, kind: zero_shot, data: web/eval/objects.parquet, classes: web/eval/classes.yaml, use: report}}
   - {{name: pairs, kind: retrieval, data: web/eval/pairs.parquet, use: select}}
 loop:
   rounds: 1
   trusted: web/trusted.parquet
-  scorer: {{folds: 2}}
+  scorer: {{folds: 2, samples_seen: 25_600}}
   oracle: {{table: web/truth.parquet, column: right}}     # only a planted web knows
 engine: {{kind: {engine}}}
 """

@@ -4,7 +4,7 @@ With `crop_area` 1 the square is open_clip's own evaluation transform: the short
 bicubic, and the centre cut out. Below 1 the image is resized so that a square of the model's side is `crop_area`
 of the largest square in it, and each visit takes a random such square (CLIP, arXiv 2103.00020, section 2.4: a
 random square crop from a resized image is the only augmentation). Either may be mirrored. Decoded images are
-kept, at that size, until `budget` bytes are full.
+kept, at that size, until BUDGET bytes are full; trainings one after the other in a process share them.
 """
 
 import math
@@ -23,13 +23,36 @@ MAX_ASPECT = 20  # what is longer is cut before it is resized: one row of 16,000
 
 
 @dataclass
+class Kept:
+    """Decoded images of one size, by the digest of their files."""
+
+    images: dict[bytes, np.ndarray | None] = field(default_factory=dict)
+    bytes: int = 0
+
+
+_shared: dict[tuple[int, float], Kept] = {}
+
+
+def shared(side: int, crop_area: float) -> Kept:
+    """What earlier trainings of this process have decoded at that size; nothing when it takes half of BUDGET."""
+    key = side, crop_area
+    if key not in _shared or _shared[key].bytes > BUDGET // 2:
+        forget()
+        _shared[key] = Kept()
+    return _shared[key]
+
+
+def forget() -> None:
+    """Let go of what is shared: no further training comes."""
+    _shared.clear()
+
+
+@dataclass
 class Pixels:
     side: int  # px, of the model's input
     crop_area: float = 1.0  # share of the largest square
     flip: bool = False
-    budget: int = BUDGET
-    _kept: dict[bytes, np.ndarray | None] = field(default_factory=dict)
-    _bytes: int = 0
+    kept: Kept = field(default_factory=Kept)
 
     def visit(self, pair: Pair, seed: int, name: str) -> np.ndarray | None:
         """(side, side, 3) uint8; None where the image cannot be decoded. The same arguments give the same square."""
@@ -43,14 +66,14 @@ class Pixels:
         return square[:, ::-1] if self.flip and draws >> 63 else square
 
     def _image(self, pair: Pair) -> np.ndarray | None:
-        if pair.digest in self._kept:
-            return self._kept[pair.digest]
+        if pair.digest in self.kept.images:
+            return self.kept.images[pair.digest]
         image = open_stored(pair.image)
         small = None if image is None else np.asarray(self._shrunk(image))
         size = 0 if small is None else small.nbytes
-        if self._bytes + size <= self.budget:
-            self._kept[pair.digest] = small
-            self._bytes += size
+        if self.kept.bytes + size <= BUDGET:
+            self.kept.images[pair.digest] = small
+            self.kept.bytes += size
         return small
 
     def _shrunk(self, image: Image.Image) -> Image.Image:

@@ -20,7 +20,7 @@ from curate.files import sha256
 from curate.uid import draw_int
 from model_training.data.batches import Batch, Batches
 from model_training.data.order import Order
-from model_training.data.pixels import Pixels
+from model_training.data.pixels import Pixels, shared
 from model_training.libraries import torch
 from model_training.trainers.checkpoints import Standing, States
 from model_training.trainers.clip import Clip
@@ -62,7 +62,8 @@ class _Training:
         self.standing = self._resume()
         self.forward = torch.nn.parallel.DistributedDataParallel(self.model) if workers > 1 else self.model
         order = Order(job.shards, job.seed, resampled=plan.resampled, hold_out=job.hold_out)
-        pixels = Pixels(self.objective.side, plan.crop_area, plan.flip)
+        side = self.objective.side
+        pixels = Pixels(side, plan.crop_area, plan.flip, shared(side, plan.crop_area))
         self.batches = Batches(order, pixels, self.objective.tokenize, plan.batch, rank, workers)
 
     def run(self, report: Report | None, stopped: Stopped | None) -> Trained | None:

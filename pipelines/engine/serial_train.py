@@ -16,6 +16,7 @@ def fit(
     on_done: Callable[[Trained], None],
 ) -> None:
     """As `Engine.fit`. Raises RecipeError for more than one worker."""
+    from model_training.data.pixels import forget
     from model_training.trainers.loop import train  # brings torch
 
     if workers > 1:
@@ -23,10 +24,13 @@ def fit(
             f"the serial engine trains with one worker, not {workers}",
             "set engine.kind: ray, or take train.workers out of the recipe",
         )
-    for job in jobs:
-        stop.check()
-        trained = train(job, report=on_progress, stopped=lambda: stop.signum is not None)
-        if trained is None:
+    try:
+        for job in jobs:
             stop.check()
-        else:
-            on_done(trained)
+            trained = train(job, report=on_progress, stopped=lambda: stop.signum is not None)
+            if trained is None:
+                stop.check()
+            else:
+                on_done(trained)
+    finally:
+        forget()

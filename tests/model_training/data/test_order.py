@@ -35,6 +35,12 @@ def test_each_pass_takes_every_pair_once_in_another_order(places, buffer):
     assert keys(Order(places, 3, buffer), 105) == seen != keys(Order(places, 4, buffer), 105)
 
 
+def test_shards_come_in_another_order_in_each_pass(places):
+    shard = [int(key) // 7 for key in keys(Order(places, seed=3, buffer=1), 70)]
+    assert all(len(set(shard[i : i + 7])) == 1 for i in range(0, 70, 7))
+    assert shard[:35] != shard[35:]
+
+
 def test_shards_are_mixed_within_a_chunk(places):
     first = [int(key) // 7 for key in keys(Order(places, 0), 35)]
     assert sum(a != b for a, b in pairwise(first)) > 15

@@ -5,6 +5,7 @@ import pytest
 
 from curate.images import open_stored
 from model_training import libraries
+from model_training.data import pixels
 from model_training.data.pairs import Pair
 from model_training.data.pixels import Pixels, shrink
 from tests.conftest import picture
@@ -37,17 +38,17 @@ def test_a_whole_square_never_moves_but_may_be_mirrored():
 
 
 def test_random_squares_are_cut_from_the_resized_image_everywhere():
-    pixels, given = Pixels(16, crop_area=0.64), pair((60, 40))
+    source, given = Pixels(16, crop_area=0.64), pair((60, 40))
     image = np.asarray(shrink(open_stored(given.image), 20))
     assert image.shape == (20, 30, 3)
     found = set()
     for i in range(600):
-        square = pixels.visit(given, 7, str(i))
+        square = source.visit(given, 7, str(i))
         places = [(t, x) for t in range(5) for x in range(15) if np.array_equal(square, image[t : t + 16, x : x + 16])]
         found.update(places)
         assert places
     assert len(found) == 75
-    assert np.array_equal(pixels.visit(given, 7, "a"), Pixels(16, crop_area=0.64).visit(given, 7, "a"))
+    assert np.array_equal(source.visit(given, 7, "a"), Pixels(16, crop_area=0.64).visit(given, 7, "a"))
 
 
 def test_long_images_stay_small():
@@ -55,10 +56,20 @@ def test_long_images_stay_small():
     assert Pixels(16, crop_area=0.25).visit(pair((400, 20)), 0, "v").shape == (16, 16, 3)
 
 
-def test_what_cannot_be_decoded_is_none_and_a_full_cache_changes_nothing():
+def test_what_cannot_be_decoded_is_none_and_a_full_cache_changes_nothing(monkeypatch):
     bad = Pair("k", picture(0)[:500], ("t",), None, b"bad")
     assert Pixels(16).visit(bad, 0, "v") is None
-    small, roomy = Pixels(16, budget=16 * 16 * 3), Pixels(16)
+    small, roomy = Pixels(16), Pixels(16)
+    expected = [roomy.visit(pair((40, 30), i), 0, "v") for i in range(4)]
+    monkeypatch.setattr(pixels, "BUDGET", 16 * 16 * 3)
     for i in range(4):
-        assert np.array_equal(small.visit(pair((40, 30), i), 0, "v"), roomy.visit(pair((40, 30), i), 0, "v"))
-    assert len(small._kept) == 1 and len(roomy._kept) == 4
+        assert np.array_equal(small.visit(pair((40, 30), i), 0, "v"), expected[i])
+    assert len(small.kept.images) == 1 and len(roomy.kept.images) == 4
+
+
+def test_trainings_of_one_process_share_what_they_decoded_and_another_size_begins_anew():
+    first = Pixels(16, kept=pixels.shared(16, 1.0))
+    first.visit(pair((40, 30)), 0, "v")
+    assert pixels.shared(16, 1.0) is first.kept and len(first.kept.images) == 1
+    assert pixels.shared(16, 0.8).images == {} and pixels.shared(16, 1.0).images == {}
+    pixels.forget()

@@ -2,6 +2,7 @@
 
 import json
 import math
+from importlib.resources import files
 
 import numpy as np
 import pytest
@@ -118,6 +119,13 @@ def test_the_scale_stays_between_1_and_100(small):
         clip.after_update()
         assert clip.model.logit_scale.item() == pytest.approx(kept)
     assert clip.numbers() == {"logit_scale": pytest.approx(math.exp(3.0))}
+
+
+def test_tiny_is_small_and_needs_no_running_statistics():
+    clip = Clip(Plan(str(files("model_training.models") / "tiny.json"), 8, 8), 0, CPU)
+    assert clip.side == 32 and clip.tokenize(["a"]).shape == (1, 16)
+    assert sum(p.numel() for p in clip.model.parameters()) == 3_332_925
+    assert not any("running" in name for name in clip.model.state_dict())
 
 
 def test_architectures_that_cannot_be_trained_are_refused(tmp_path):

@@ -45,7 +45,7 @@ filters:
 
 dataset: {{samples_per_shard: 500}}
 
-train: {{objective: clip, model: tiny, samples_seen: 32_000, batch: 64, seeds: [0, 1, 2]}}
+train: {{objective: clip, model: tiny, samples_seen: 28_800, batch: 64, seeds: [0, 1, 2]}}
 eval:
   - {{name: objects, kind: zero_shot, data: web/eval/objects.parquet, classes: web/eval/classes.yaml, use: report}}
   - {{name: pairs, kind: retrieval, data: web/eval/pairs.parquet, use: select}}

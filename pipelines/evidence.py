@@ -139,5 +139,5 @@ def facts(recipe: Recipe, workspace: Workspace) -> dict[str, str]:
         "curate": __version__,
         "packages": ", ".join(versions),
         "machine": f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores, Python {sys.version.split()[0]}",
-        REPRODUCE: f"curate run {workspace.folder.url(RECIPE)}",
+        REPRODUCE: f"curate {'loop' if read_all(workspace) else 'run'} {workspace.folder.url(RECIPE)}",
     }

@@ -44,6 +44,7 @@ def publish(turn: Turn, decision: dict[str, Any], promoted: Turn | None) -> dict
         "differences": cmp.differences(turn.outcomes, recipe.eval, seed),
         "gap_closed": cmp.gap_closed(turn.outcomes, recipe.eval, seed),
         "decision": decision,
+        "seconds": round(turn.seconds, 1),
         "source": promoted.number if promoted else None,
         "pool": context.workspace.manifest(POOL).content(),
         "subset": sha256(context.folder.read(SUBSET)),
@@ -51,6 +52,9 @@ def publish(turn: Turn, decision: dict[str, Any], promoted: Turn | None) -> dict
         "recipe": recipe.resolved(),
         "packages": packages(),
     }
+    if context.folder.exists(RECORD):
+        known = context.folder.read_json(RECORD)
+        found["seconds"] = known.get("seconds", found["seconds"])  # of the sitting that made it
     data = canonical_json(found)
     if not context.folder.exists(RECORD) or context.folder.read(RECORD) != data:
         context.folder.write(RECORD, data)

@@ -4,6 +4,7 @@ All compared models have the same size, see the same number of samples and start
 data differ.
 """
 
+import time
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -31,6 +32,7 @@ class Turn:
     source: Context | None  # the round whose dataset trains the scorer
     arms: dict[str, Context] = field(default_factory=dict)
     outcomes: dict[str, cmp.Outcomes] = field(default_factory=dict)
+    seconds: float = 0.0  # of this sitting
 
     @classmethod
     def of(cls, run: Context, number: int, train: Train, promoted: "Turn | None") -> "Turn":
@@ -42,6 +44,7 @@ class Turn:
         return turn
 
     def run(self) -> None:
+        began = time.monotonic()
         if self.number:
             write_recipe(self.context)
             stages.look_at_pool(self.context)
@@ -54,6 +57,7 @@ class Turn:
         fit(self.context, "train", tasks, self.train.workers)
         self.context.summary.made += judge(list(self.arms.values()), self.context.recipe, self.train.arch)
         self.outcomes = {name: cmp.Outcomes.read(context.workspace) for name, context in self.arms.items()}
+        self.seconds = time.monotonic() - began
 
     def _make_arms(self) -> None:
         """Raw and oracle are made once; a random subset of the curated set's size where there is none yet."""

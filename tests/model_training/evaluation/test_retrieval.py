@@ -23,7 +23,7 @@ def brute(similarity, image_of_text, k):
     return i2t, t2i
 
 
-def test_two_images_with_two_captions_each():
+def test_golden_c2_two_images_with_two_captions_each():
     found = {k: tuple(hits.mean() for hits in recall_hits(SIMILARITY, TWO_EACH, k)) for k in (1, 2, 3)}
     assert [found[k][0] for k in (1, 2, 3)] == [0.5, 0.5, 1]
     assert [found[k][1] for k in (1, 2)] == [0.5, 1]

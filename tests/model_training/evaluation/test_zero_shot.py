@@ -19,7 +19,7 @@ def items(numbers, labels):
 
 
 @pytest.mark.parametrize("length", [1, 10])
-def test_every_prompt_counts_alike_however_long_its_vector(length):
+def test_golden_c1_every_prompt_counts_alike_however_long_its_vector(length):
     encoder = Written(texts={"a cat": (1, 0), "the cat": (0.6 * length, 0.8 * length)})
     found = class_vectors(encoder, Classes(("cat",), ("a {}", "the {}")))
     np.testing.assert_allclose(found, [[0.894427, 0.447214]], atol=1e-6)
@@ -39,7 +39,7 @@ def test_class_vectors_do_not_depend_on_the_batch():
     np.testing.assert_allclose(results[0], [v / np.linalg.norm(v) for v in plain], atol=1e-6)
 
 
-def test_accuracy_and_mean_per_class_recall_of_a_model_that_says_one_class():
+def test_golden_c1_accuracy_and_mean_per_class_recall_of_a_model_that_says_one_class():
     labels = np.array([0, 0, 0, 1])
     found = {m.name: m for m in classification_metrics(labels, labels, 2)}  # predicted 0: the rank is the label
     assert set(found) == {"top1", "mean_per_class_recall"}

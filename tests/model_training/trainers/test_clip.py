@@ -51,12 +51,24 @@ GOLDEN = [
 
 
 @pytest.mark.parametrize(("images", "texts", "scale", "expected"), GOLDEN)
-def test_golden_losses_and_numpys(small, images, texts, scale, expected):
+def test_golden_b1_losses_and_numpys(small, images, texts, scale, expected):
     u, v = (torch.tensor(x, dtype=torch.float64) for x in (images, texts))
     s = torch.tensor(float(scale), dtype=torch.float64)
     assert float(small[0]._loss(u, v, s)) == pytest.approx(expected, rel=2e-5)
     assert clip_loss(np.asarray(images) @ np.asarray(texts).T, scale) == pytest.approx(expected, rel=2e-5)
     assert float(small[0]._loss(v, u, s)) == pytest.approx(expected, rel=2e-5)
+
+
+def test_golden_d4_the_first_loss_is_near_its_closed_form(small):
+    """Of independent random embeddings: ln B + s^2 / (2d)."""
+    batch, wide, scale = 256, 512, 1 / 0.07
+    drawn = torch.Generator().manual_seed(0)
+    losses = []
+    for _ in range(20):
+        u, v = (torch.nn.functional.normalize(torch.randn(batch, wide, generator=drawn), dim=1) for _ in range(2))
+        losses.append(float(small[0]._loss(u, v, torch.tensor(scale))))
+    assert math.log(batch) + scale**2 / (2 * wide) == pytest.approx(5.744, abs=1e-3)
+    assert np.mean(losses) == pytest.approx(5.744, abs=0.02)
 
 
 def test_gradients_are_those_of_finite_differences(small):

@@ -9,7 +9,7 @@ GOLDEN = {0: 5e-5, 4: 2.5e-4, 9: 5e-4, 10: 5e-4, 35: 4.26777e-4, 60: 2.5e-4, 109
 
 
 @pytest.mark.parametrize(("step", "rate"), GOLDEN.items())
-def test_golden(step, rate):
+def test_golden_b13(step, rate):
     assert learning_rate(step, base=5e-4, warmup=10, steps=110) == pytest.approx(rate, rel=1e-5)
 
 

@@ -82,6 +82,11 @@ class Folder:
                 return Folder(root)
         return self
 
+    def _fs(self, name: str) -> Any:
+        """The file system that holds a name; None where it is this machine's own."""
+        home = self._root_of(name)
+        return None if home.local else home._store[0]
+
     @property
     def local(self) -> bool:
         return "://" not in self.root or self.root.startswith("file://")
@@ -98,13 +103,16 @@ class Folder:
 
     # -- reading --------------------------------------------------------------------------------
     def exists(self, name: str) -> bool:
-        return os.path.exists(self.path(name)) if self.local else self._store[0].exists(self.path(name))
+        fs, path = self._fs(name), self.path(name)
+        return bool(fs.exists(path)) if fs else os.path.exists(path)
 
     def is_folder(self, name: str) -> bool:
-        return os.path.isdir(self.path(name)) if self.local else self._store[0].isdir(self.path(name))
+        fs, path = self._fs(name), self.path(name)
+        return bool(fs.isdir(path)) if fs else os.path.isdir(path)
 
     def size(self, name: str) -> int:
-        return os.path.getsize(self.path(name)) if self.local else self._store[0].size(self.path(name))
+        fs, path = self._fs(name), self.path(name)
+        return int(fs.size(path)) if fs else os.path.getsize(path)
 
     def names(self, under: str = "") -> list[str]:
         """Base names of the files and folders directly under a folder, sorted; none if it is missing."""
@@ -116,17 +124,17 @@ class Folder:
         return sorted(found)
 
     def _listed(self, under: str) -> list[str]:
+        fs, path = self._fs(under), self.path(under)
         try:
-            if self.local:
-                return os.listdir(self.path(under))
-            return [posixpath.basename(p.rstrip("/")) for p in self._store[0].ls(self.path(under), detail=False)]
+            if not fs:
+                return os.listdir(path)
+            return [posixpath.basename(p.rstrip("/")) for p in fs.ls(path, detail=False)]
         except FileNotFoundError:
             return []
 
     def open(self, name: str) -> Any:
-        if self.local:
-            return open(self.path(name), "rb")
-        return self._store[0].open(self.path(name), "rb")
+        fs, path = self._fs(name), self.path(name)
+        return fs.open(path, "rb") if fs else open(path, "rb")
 
     def read(self, name: str) -> bytes:
         try:
@@ -143,7 +151,7 @@ class Folder:
 
     def read_table(self, name: str, columns: list[str] | None = None) -> pa.Table:
         try:
-            source = self.path(name) if self.local else pa.BufferReader(self.read(name))
+            source = pa.BufferReader(self.read(name)) if self._fs(name) else self.path(name)
             with open_parquet(source) as file:
                 return file.read(columns)
         except FileNotFoundError as error:
@@ -168,11 +176,11 @@ class Folder:
         """Write under the attempt's name, durably. Returns that name."""
         head, tail = posixpath.split(name)
         staged = posixpath.join(head, f"{ATTEMPT}{attempt}-{tail}")
+        fs, path = self._fs(name), self.path(staged)
         try:
-            if not self.local:
-                self._store[0].pipe_file(self.path(staged), data)
+            if fs:
+                fs.pipe_file(path, data)
                 return staged
-            path = self.path(staged)
             os.makedirs(os.path.dirname(path), exist_ok=True)
             with open(path, "wb") as stream:
                 stream.write(data)
@@ -184,8 +192,8 @@ class Folder:
 
     def publish(self, staged: str, name: str) -> None:
         """Give a staged file its final name, replacing what was there."""
-        if not self.local:
-            fs = self._store[0]
+        fs = self._fs(name)
+        if fs:
             fs.mv(self.path(staged), self.path(name))
             return
         try:
@@ -196,13 +204,15 @@ class Folder:
 
     def remove(self, name: str) -> None:
         """Remove a file if it is there."""
-        if self.local:
-            try:
-                os.unlink(self.path(name))
-            except FileNotFoundError:
-                return
-        elif self._store[0].exists(self.path(name)):
-            self._store[0].rm_file(self.path(name))
+        fs, path = self._fs(name), self.path(name)
+        if fs:
+            if fs.exists(path):
+                fs.rm_file(path)
+            return
+        try:
+            os.unlink(path)
+        except FileNotFoundError:
+            return
 
     def sweep(self, under: str) -> None:
         """Remove what broken attempts left in a folder."""

@@ -7,8 +7,12 @@ from typing import Any
 
 from curate import schema as c
 from curate.errors import MachineError
+from curate.filters.listed import uids
+from model_training.evaluation.classes import Classes
+from model_training.evaluation.items import data_files
 from pipelines.check_filters import check_filters
 from pipelines.columns import families, passes
+from pipelines.evaluate import evaluations
 from pipelines.listing import READERS
 from pipelines.models import declared
 from pipelines.recipe import Recipe
@@ -25,6 +29,7 @@ def check(recipe: Recipe, source: Source | None = None) -> dict[str, Any]:
     `source`: where the recipe was read from, so that a mistake is reported at its line.
     """
     check_filters(recipe, source)
+    check_training(recipe)
     reader = READERS[recipe.input.kind]
     rows = list(itertools.islice(reader.read(recipe.input), LOOKED_AT))
     usable = [row for row in rows if not row.get(c.OUTCOME)]
@@ -54,6 +59,21 @@ def check(recipe: Recipe, source: Source | None = None) -> dict[str, Any]:
             "seconds_per_thousand": round(1000 / URLS_PER_SECOND) if recipe.input.kind == "urls" else None,
         },
     }
+
+
+def check_training(recipe: Recipe) -> None:
+    """Is there what training and evaluation will read? Asked now, not after hours. Raises InputError."""
+    for evaluation in evaluations(recipe):
+        data_files(evaluation.data)
+        if evaluation.classes is not None:
+            Classes.load(evaluation.classes)
+    loop = recipe.loop
+    if loop is not None and loop.trusted is not None:
+        data_files([loop.trusted], "`loop.trusted`")
+    if loop is not None and loop.oracle is not None:
+        uids(loop.oracle.table, loop.oracle.column)
+    for item in recipe.filters:
+        item.identity()
 
 
 def _free(folder: Path) -> int:

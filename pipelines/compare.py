@@ -5,19 +5,23 @@ Budget, seeds and evaluations are those of the first recipe, so that only the da
 
 from collections.abc import Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from curate.errors import InputError
 from pipelines import comparison as cmp
 from pipelines.context import Context, make_engine, session
+from pipelines.engine.stop import watching
 from pipelines.engine.unit import Engine
 from pipelines.evaluate import judge
 from pipelines.loop import sections
 from pipelines.progress import Progress, Quiet
 from pipelines.recipe import Recipe
-from pipelines.run import choose, fill, refuse_quarantined
+from pipelines.recipe_training import Train
+from pipelines.rounds import refuse_empty
+from pipelines.run import choose, fill, finish
 from pipelines.train import fit, tasks_of
+from pipelines.workspace import COMPARED, Workspace, arm_folder
 
 
 @dataclass
@@ -44,26 +48,34 @@ def compare(
     means = engine or make_engine(first)
     try:
         with ExitStack() as held:
+            stop = held.enter_context(watching())
+            runs = [held.enter_context(session(recipe, progress or Quiet(), means, stop)) for recipe in recipes]
             contexts: dict[str, Context] = {}
-            for name, recipe in zip(names, recipes, strict=True):
-                context = held.enter_context(session(recipe, progress or Quiet(), means))
-                fill(context)
-                choose(context)
-                contexts[name] = context
-            tasks = [task for name, c in contexts.items() for task in tasks_of(c.recipe, c.workspace, name, train)]
-            fit(contexts[names[0]], "train", tasks, train.workers)
+            tasks = []
+            for number, (name, run) in enumerate(zip(names, runs, strict=True)):
+                fill(run)
+                choose(run)
+                refuse_empty(run)
+                contexts[name] = _compared(run)
+                tasks += tasks_of(run.recipe, run.workspace, f"compared {number}", train, contexts[name].workspace)
+            fit(runs[0], "train", tasks, train.workers)
             judge(list(contexts.values()), first, train.arch)
-            for context in contexts.values():
-                refuse_quarantined(context)
+            for run in runs:
+                finish(run)
     finally:
         if engine is None:
             means.close()
-    return _told(first, train.seeds, contexts)
+    return _told(first, train, contexts)
 
 
-def _told(first: Recipe, seeds: list[int], contexts: dict[str, Context]) -> Comparison:
-    assert first.train is not None
-    found = Comparison(first.train.samples_seen, seeds, first.train.model)
+def _compared(run: Context) -> Context:
+    """A folder of its own in the run for these models: the run's may have another budget."""
+    inner = run.at(Workspace(run.folder.at(arm_folder(COMPARED))), run.recipe)
+    return replace(inner, summary=run.summary)
+
+
+def _told(first: Recipe, train: Train, contexts: dict[str, Context]) -> Comparison:
+    found = Comparison(train.samples_seen, train.seeds, train.model)
     outcomes = {name: cmp.Outcomes.read(context.workspace) for name, context in contexts.items()}
     for name, context in contexts.items():
         found.arms[name] = {"samples": context.summary.kept, "images": context.summary.images}

@@ -78,14 +78,14 @@ def differences(arms: Mapping[str, Outcomes], evaluations: Sequence[Evaluation],
 
 
 def difference(
-    arms: Mapping[str, Outcomes], arm: str, against: str, evaluation: Evaluation, seed: int
+    arms: Mapping[str, Outcomes], arm: str, against: str, evaluation: Evaluation, seed: int, level: float = 0.95
 ) -> dict[str, Any] | None:
     """mean(arm) - mean(against), paired over seeds and items; None where one of them is not there."""
     metric = PRIMARY[evaluation.kind]
     tables = [arms[name].hits.get((evaluation.name, metric)) for name in (arm, against) if name in arms]
     if len(tables) < 2 or tables[0] is None or tables[1] is None or tables[0].shape != tables[1].shape:
         return None
-    value, low, high = bootstrap.difference(tables[0], tables[1], seed=seed)
+    value, low, high = bootstrap.difference(tables[0], tables[1], level=level, seed=seed)
     return {"eval": evaluation.name, "metric": metric, "value": value, "low": low, "high": high}
 
 

@@ -4,8 +4,9 @@ import json
 import os
 import re
 import time
+from collections import Counter
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -53,6 +54,7 @@ class Context:
     progress: Progress
     stop: Stop
     summary: Summary
+    made: Counter[str] = field(default_factory=Counter)  # stage -> units that were computed, rounds and arms included
 
     @property
     def folder(self) -> Folder:
@@ -81,7 +83,7 @@ class Context:
                 self._do(name, todo, folders, task, gpus)
             done = self.workspace.manifest(folders[0]).rows() if folders else 0
             self.progress.end(f"{len(todo)} units" if todo else f"{done:,} rows were there")
-            self.summary.made += len(todo)
+            self.made[name] += len(todo)
 
     def _do(self, name: str, todo: list[Unit], folders: list[str], task: Task, gpus: bool) -> None:
         for under in folders:
@@ -125,12 +127,14 @@ class Context:
 
 
 @contextmanager
-def session(recipe: Recipe, progress: Progress, engine: Engine | None = None) -> Iterator[Context]:
+def session(
+    recipe: Recipe, progress: Progress, engine: Engine | None = None, stop: Stop | None = None
+) -> Iterator[Context]:
     """A context of the recipe's run directory, which it locks; an engine that was not given is made and closed."""
     workspace, means = Workspace.at(recipe.run_dir), engine or make_engine(recipe)
-    with writer(workspace), watching() as stop:
+    with writer(workspace), watching() if stop is None else nullcontext(stop) as watched:
         try:
-            yield Context(recipe, workspace, means, progress, stop, Summary(recipe.run_dir))
+            yield Context(recipe, workspace, means, progress, watched, Summary(recipe.run_dir))
         finally:
             if engine is None:
                 means.close()

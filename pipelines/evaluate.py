@@ -57,26 +57,22 @@ def evaluations(recipe: Recipe) -> list[Evaluation]:
     return [Evaluation(e.name, e.kind, e.places, e.classes) for e in recipe.eval]
 
 
-def judge(contexts: Sequence[Context], recipe: Recipe, arch: str) -> int:
-    """Evaluate every trained model of these contexts' run directories. Returns how many were new.
+def judge(contexts: Sequence[Context], recipe: Recipe, arch: str) -> None:
+    """Evaluate every trained model of these contexts' run directories.
 
     Raises InputError for an evaluation set that cannot be read: a missing one is no smaller mean.
     """
     wanted = evaluations(recipe)
     contents = [content(evaluation) for evaluation in wanted]
     asked = [(e.name, e.kind, digest) for e, digest in zip(wanted, contents, strict=True)]
-    made = 0
     for context in contexts:
         units = []
         for seed, (path, digest) in sorted(weights(context.workspace).items()):
             spec = OpenClipSpec(f"seed {seed}", arch, path, sha256=digest, batch=BATCH)
             units.append(Unit(EVAL, seed, 1, {EVAL: fingerprint(VERSION, BATCH, spec.identity, asked)}, spec))
-        before = context.summary.made
         context.drive(EVAL, units, [EVAL], EvaluateTask(wanted), gpus=True)
-        made += context.summary.made - before
         drop_stale(context.workspace.manifest(EVAL), {unit.shard for unit in units})
         _tabulate(context)
-    return made
 
 
 def _tabulate(context: Context) -> None:

@@ -2,14 +2,34 @@
 
 from typing import Any
 
-from pipelines.workspace import RECORD, Workspace, round_folder
+from curate.dataset import UNDER as DATASET
+from curate.files import canonical_json, sha256
+from pipelines.workspace import POOL, RECORD, Workspace, round_folder
 
 
 def read_all(run: Workspace) -> list[dict[str, Any]]:
-    """The records of a run, round by round: the ledger."""
+    """The records that are true of what lies there.
+
+    A record stops to be when the pool, its dataset or the round that it builds on became another: by a changed recipe,
+    or by a run that was ended in the middle. Then it is left out, with all that follow, until the loop was run again.
+    """
     found: list[dict[str, Any]] = []
     while run.folder.exists(name := f"{round_folder(len(found))}/{RECORD}".lstrip("/")):
-        found.append(run.folder.read_json(name))
-        if not found[-1]["decision"]["promoted"]:
+        record = run.folder.read_json(name)
+        here = Workspace(run.folder.at(round_folder(len(found)))) if found else run
+        true = (
+            record["pool"] == run.manifest(POOL).content()
+            and record["dataset"] == here.manifest(DATASET).content()
+            and record["builds_on"] == (digest(found[-1]) if found else None)
+        )
+        if not true:
+            break
+        found.append(record)
+        if not record["decision"]["promoted"]:
             break
     return found
+
+
+def digest(record: dict[str, Any]) -> str:
+    """The hash that stands for a round in the record of the next one; how long it took does not matter."""
+    return sha256(canonical_json({key: value for key, value in record.items() if key != "seconds"}))

@@ -7,7 +7,6 @@ evaluation is better than that of the round promoted before, beyond its interval
 that is not ends the loop.
 """
 
-import shlex
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -21,7 +20,7 @@ from pipelines.recipe import Recipe
 from pipelines.recipe_training import Loop as LoopSection
 from pipelines.recipe_training import Train
 from pipelines.rounds import Turn
-from pipelines.run import fill, refuse_quarantined
+from pipelines.run import fill, finish
 
 
 @dataclass
@@ -43,13 +42,13 @@ class Loop:
                 turn = Turn.of(context, number, train, promoted)
                 turn.run()
                 decision = turn.decide(promoted)
-                made.append(records.publish(turn, decision, promoted))
+                made.append(records.publish(turn, decision, promoted, made[-1] if made else None))
                 if not decision["promoted"]:
                     break
                 promoted = turn
             if report:
                 stages.report(context)
-            refuse_quarantined(context)
+            finish(context)
         return context.summary, made
 
 
@@ -59,6 +58,6 @@ def sections(recipe: Recipe) -> tuple[LoopSection, Train]:
         lacking = "train" if recipe.train is None else "eval"
         raise InputError(
             f"the recipe {recipe.name!r} has no section `{lacking}`: nothing could be compared",
-            f"add it; curate check {shlex.quote(recipe.name)} shows where",
+            "add it; curate init --template loop writes a recipe that has all",
         )
     return recipe.loop or LoopSection(), recipe.train

@@ -12,12 +12,14 @@ from typing import Annotated, Any, Literal
 import yaml
 from pydantic import BaseModel, Field, ValidationError, model_validator
 
+from curate import schema as c
 from curate.errors import RecipeError
 from curate.filters import FILTERS, Filter
 from pipelines.recipe_source import Location, Source
 from pipelines.recipe_training import Evaluation, Loop, Section, Train, Trained, complete
 
 VERSION = 1
+Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9_][A-Za-z0-9_-]*$")]  # it becomes a folder's and a column's
 
 
 class ImageFolder(Section):
@@ -106,10 +108,10 @@ class Engine(Section):
 class Recipe(Section):
     version: Literal[1] = 1
     name: str = Field(min_length=1, max_length=100)
-    seed: int = 0
+    seed: int = Field(0, ge=0)
     run_dir: str
     input: Input
-    models: dict[str, Annotated[OpenClip | Trained, Field(discriminator="kind")]] = Field({})
+    models: dict[Name, Annotated[OpenClip | Trained, Field(discriminator="kind")]] = Field({})
     download: Download = Download()
     samples_per_shard: int = Field(1000, ge=1, le=1000, description="rows of a pool shard, the unit of work")
     filters: list[Any] = Field([])
@@ -157,7 +159,7 @@ def build(source: Source) -> Recipe:
         problems += [_explain(e, Recipe) for e in error.errors()]
     problems += _agree(filters, set((data.get("models") or {}) if isinstance(data.get("models"), dict) else {}))
     if recipe is not None:
-        problems += _training(recipe)
+        problems += _training(recipe, filters)
         if not os.path.isabs(recipe.run_dir) and _full(recipe.run_dir, source.base) == str(source.base):
             problems.append((("run_dir",), "this is the recipe's own folder; a run writes its recipe.yaml there"))
     if problems or recipe is None:
@@ -204,13 +206,13 @@ def _agree(filters: list[tuple[int, Filter]], models: set[str]) -> list[tuple[Lo
     return problems
 
 
-def _training(recipe: Recipe) -> list[tuple[Location, str]]:
+def _training(recipe: Recipe, filters: list[tuple[int, Filter]]) -> list[tuple[Location, str]]:
     """What the sections about training need of one another."""
     problems: list[tuple[Location, str]] = []
     loop = recipe.loop or Loop()
     for name in recipe.trained():
         if loop.scorer is None:
-            problems.append((("models", name), "kind: trained needs `train`, or `loop.scorer` with samples_seen"))
+            problems.append((("models", name), "kind: trained needs the section `train`: how much it trains"))
     names = [evaluation.name for evaluation in recipe.eval]
     for i, name in enumerate(names):
         if name in names[:i]:
@@ -220,6 +222,10 @@ def _training(recipe: Recipe) -> list[tuple[Location, str]]:
             problems.append((("loop",), "a loop needs `train`: the models that are compared"))
         if loop.rounds > 1 and not recipe.trained():
             problems.append((("loop", "rounds"), "a second round needs a model of `kind: trained` to score with"))
+        read = set().union(*(item.reads() for _, item in filters))
+        own = {c.clip_score(name) for name in recipe.trained()}
+        if loop.rounds > 1 and own and not own & read:
+            problems.append((("loop", "rounds"), "no filter reads a trained model's score: all rounds would be alike"))
         if loop.rounds > 1 and not any(evaluation.use == "select" for evaluation in recipe.eval):
             problems.append((("loop", "rounds"), "a second round is promoted by evaluations with `use: select`"))
     return problems

@@ -1,7 +1,7 @@
 """The recipe's sections about models that the run trains: `kind: trained`, train, eval and loop."""
 
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
@@ -43,7 +43,7 @@ class Training(Section):
 
 class Train(Training):
     objective: Literal["clip"] = "clip"
-    seeds: list[int] = Field([0], min_length=1)
+    seeds: list[Annotated[int, Field(ge=0)]] = Field([0], min_length=1)
     workers: int = Field(1, ge=1, le=1024, description="1: models train side by side; more: each over this many")
 
     @model_validator(mode="after")

@@ -12,18 +12,21 @@ from curate.dataset import UNDER as DATASET
 from curate.files import canonical_json, open_parquet, sha256
 from curate.manifest import Manifest
 from pipelines import comparison as cmp
+from pipelines.ledger import digest
 from pipelines.models import scorer_section
 from pipelines.rounds import Turn
 from pipelines.scorers import used
-from pipelines.train import checkpoint_hash, weights
+from pipelines.train import checkpoint_hash, scorer_content, weights
 from pipelines.workspace import POOL, RECORD, SUBSET, TRAIN, Workspace, model_folder
 
 VERSION = 1
 PACKAGES = ("curate", "polars", "pyarrow", "pillow", "numpy", "torch", "open_clip_torch", "timm", "ray")
 
 
-def publish(turn: Turn, decision: dict[str, Any], promoted: Turn | None) -> dict[str, Any]:
-    """Write the record unless it is there."""
+def publish(
+    turn: Turn, decision: dict[str, Any], promoted: Turn | None, before: dict[str, Any] | None
+) -> dict[str, Any]:
+    """Write the record unless it is there. `before` is the record of the round that this one builds on."""
     context, recipe = turn.context, turn.context.recipe
     summary, seed = context.summary, recipe.seed
     found = {
@@ -46,6 +49,7 @@ def publish(turn: Turn, decision: dict[str, Any], promoted: Turn | None) -> dict
         "decision": decision,
         "seconds": round(turn.seconds, 1),
         "source": promoted.number if promoted else None,
+        "builds_on": digest(before) if before else None,
         "pool": context.workspace.manifest(POOL).content(),
         "subset": sha256(context.folder.read(SUBSET)),
         "dataset": context.workspace.manifest(DATASET).content(),
@@ -75,6 +79,7 @@ def _scorer(turn: Turn, name: str) -> dict[str, Any]:
         "samples_seen": section.samples_seen,
         "pairs": sum(entry.states.get("written", 0) for entry in entries.values()),
         "trusted": _rows(trusted),
+        "data": scorer_content(recipe, source),
         "checkpoint": checkpoint_hash(weights(own)),
     }
 
@@ -82,6 +87,10 @@ def _scorer(turn: Turn, name: str) -> dict[str, Any]:
 def _rows(table: str | None) -> int:
     if table is None:
         return 0
+    if not table.endswith(".parquet"):
+        from model_training.data.pairs import read_pairs  # brings torch
+
+        return sum(1 for _ in read_pairs(table))
     with open_parquet(table) as file:
         return int(file.metadata.num_rows)
 

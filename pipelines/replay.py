@@ -5,13 +5,14 @@ machine with the same packages the dataset comes out byte for byte.
 """
 
 import json
+import os
 import posixpath
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from curate.dataset import UNDER as DATASET
-from curate.errors import InputError
+from curate.errors import InputError, MachineError
 from curate.files import Folder, sha256
 from pipelines.context import session
 from pipelines.engine.unit import Engine
@@ -22,7 +23,8 @@ from pipelines.record import packages
 from pipelines.run import choose, write_recipe
 from pipelines.scorers import within
 from pipelines.stages import look_at_pool
-from pipelines.workspace import POOL, SUBSET, Workspace, round_folder
+from pipelines.train import scorer_content
+from pipelines.workspace import POOL, RECIPE, SUBSET, Workspace, model_folder, round_folder
 
 
 @dataclass(frozen=True)
@@ -43,6 +45,7 @@ def replay(
     Raises InputError for what is no record, and for a run whose pool is another than the recorded one.
     """
     record, run = _read(path)
+    out = out if "://" in out else os.path.abspath(out)
     source = Source.parse(record["recipe"].encode(), f"the recipe in {path}", Path("/"))
     for change in changes:
         source.change(change)
@@ -52,6 +55,7 @@ def replay(
         raise InputError(
             f"{original.folder.url(POOL)}: not the pool that the record was made of", f"curate verify {run} looks at it"
         )
+    _refuse_taken(out, run, recipe.resolved())
     with session(recipe, progress or Quiet(), engine) as base:
         write_recipe(base)
         outer = base.at(original, recipe)
@@ -59,14 +63,17 @@ def replay(
         context = base.at(Workspace(Folder(out, mounts)), recipe)
         look_at_pool(context)
         before = record["source"]
-        choose(
-            context, None if before is None else base.at(Workspace(original.folder.at(round_folder(before))), recipe)
-        )
+        promoted = None if before is None else Workspace(original.folder.at(round_folder(before)))
+        choose(context, base.at(promoted, recipe) if promoted else None)
     found = {
         "the dataset": (record["dataset"], context.workspace.manifest(DATASET).content()),
         "the subset": (record["subset"], sha256(context.folder.read(SUBSET))),
     }
     differences = [f"{what} is another" for what, (then, now) in found.items() if then != now]
+    for name, told in record["scorers"].items():
+        data = promoted or Workspace(context.folder.at(model_folder(name)))
+        if scorer_content(recipe, data) != told["data"]:
+            differences.append(f"what {name} was trained on is another")
     if differences:
         now = packages()
         differences += [
@@ -75,6 +82,15 @@ def replay(
             if now.get(name) != version
         ]
     return Replayed(record["round"], out, context.summary.kept, differences)
+
+
+def _refuse_taken(out: str, run: str, recipe: str) -> None:
+    """Raises MachineError unless the folder is free, or this replay's own."""
+    target, source = (os.path.abspath(p) if "://" not in p else p.rstrip("/") for p in (out, run))
+    inside = target == source or target.startswith(f"{source}/") or source.startswith(f"{target}/")
+    folder = Folder(out)
+    if inside or (folder.exists(RECIPE) and folder.read(RECIPE) != recipe.encode()):
+        raise MachineError(f"{out}: this is another run's folder", "give --to a folder of its own")
 
 
 def _read(path: str) -> tuple[dict[str, Any], str]:

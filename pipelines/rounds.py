@@ -4,18 +4,21 @@ All compared models have the same size, see the same number of samples and start
 data differ.
 """
 
+import shlex
 import time
 from dataclasses import dataclass, field
 from typing import Any
 
+from curate.errors import GateError, InputError
 from curate.filters.listed import Listed
 from curate.filters.random_subset import RandomSubset
+from curate.uid import draw_int
 from pipelines import comparison as cmp
 from pipelines import stages
 from pipelines.context import Context
 from pipelines.evaluate import judge
+from pipelines.recipe_training import Evaluation, Train
 from pipelines.recipe_training import Loop as LoopSection
-from pipelines.recipe_training import Train
 from pipelines.run import choose, write_recipe
 from pipelines.scorers import with_filters
 from pipelines.train import fit, tasks_of
@@ -49,13 +52,14 @@ class Turn:
             write_recipe(self.context)
             stages.look_at_pool(self.context)
         choose(self.context, self.source)
+        refuse_empty(self.context)
         self._make_arms()
         tasks = []
         for name, context in self.arms.items():
             label = f"round {self.number} {name}" if self.number and name == cmp.CURATED else name
             tasks += tasks_of(context.recipe, context.workspace, label, self.train)
         fit(self.context, "train", tasks, self.train.workers)
-        self.context.summary.made += judge(list(self.arms.values()), self.context.recipe, self.train.arch)
+        judge(list(self.arms.values()), self.context.recipe, self.train.arch)
         self.outcomes = {name: cmp.Outcomes.read(context.workspace) for name, context in self.arms.items()}
         self.seconds = time.monotonic() - began
 
@@ -67,7 +71,7 @@ class Turn:
         if cmp.RAW in loop.arms:
             wanted[cmp.RAW] = []
         if cmp.RANDOM in loop.arms:
-            wanted[cmp.RANDOM] = [RandomSubset(keep=kept, seed=recipe.seed)]
+            wanted[cmp.RANDOM] = [RandomSubset(keep=kept, seed=draw_int(recipe.seed, cmp.RANDOM, "arm") % 2**31)]
         if loop.oracle is not None:
             wanted[cmp.ORACLE] = [Listed(alias=cmp.ORACLE, table=loop.oracle.table, column=loop.oracle.column)]
         found = {}
@@ -78,8 +82,8 @@ class Turn:
                 write_recipe(known)
                 stages.look_at_pool(known)
                 stages.ask_filters(known)
+                refuse_empty(known)
                 stages.write_dataset(known)
-                self.context.summary.made += known.summary.made
             found[name] = known
         found[cmp.CURATED] = self.context
         self.arms = {name: found[name] for name in cmp.ORDER if name in found}
@@ -92,18 +96,36 @@ class Turn:
         if promoted is None:
             return {"promoted": True, "why": "the first round", **answer}
         answer["before"] = promoted._mean(select)
-        pair = {"now": self.outcomes[cmp.CURATED], "before": promoted.outcomes[cmp.CURATED]}
-        found = [cmp.difference(pair, "now", "before", e, self.context.recipe.seed) for e in select]
-        changes = [change for change in found if change is not None]
+        changes = self._changes(promoted, select)
         told = ", ".join(
             f"{d['eval']} {d['metric']} {d['value']:+.3f} [{d['low']:+.3f}, {d['high']:+.3f}]" for d in changes
         )
+        if len(self.train.seeds) == 1:
+            told += "; of one seed, so the interval holds no spread of training"
         better, worse = any(d["low"] > 0 for d in changes), any(d["high"] < 0 for d in changes)
         if better and not worse:
             return {"promoted": True, "why": f"better beyond the interval: {told}", **answer}
         return {"promoted": False, "why": f"{'worse' if worse else 'no gain'} beyond the interval: {told}", **answer}
 
-    def _mean(self, select: list[Any]) -> float | None:
+    def _changes(self, promoted: "Turn", select: list[Evaluation]) -> list[dict[str, Any]]:
+        """Per evaluation; the intervals hold together at 95 % (Bonferroni), because any of them can promote."""
+        pair = {"now": self.outcomes[cmp.CURATED], "before": promoted.outcomes[cmp.CURATED]}
+        level, seed = 1 - 0.05 / max(1, len(select)), self.context.recipe.seed
+        found = [cmp.difference(pair, "now", "before", e, seed, level) for e in select]
+        if None in found:
+            raise InputError(
+                f"round {self.number} and the one before were not judged by the same seeds and items",
+                f"curate verify {shlex.quote(self.context.recipe.run_dir)}",
+            )
+        return [change for change in found if change is not None]
+
+    def _mean(self, select: list[Evaluation]) -> float | None:
         curated = self.outcomes[cmp.CURATED]
         found = [v for e in select for v in curated.values.get((e.name, cmp.PRIMARY[e.kind]), [])]
         return sum(found) / len(found) if found else None
+
+
+def refuse_empty(context: Context) -> None:
+    if not context.summary.kept:
+        run = shlex.quote(context.workspace.folder.url())
+        raise GateError(f"{run}: the filters kept nothing: there is nothing to train on", f"curate stats {run}")

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 from curate import schema as c
 from curate.errors import MachineError, QuarantineError
+from curate.files import ATTEMPT
 from pipelines import stages
 from pipelines.columns import families
 from pipelines.context import Context, Summary, session
@@ -31,7 +32,7 @@ class Runner:
             choose(context)
             if report:
                 stages.report(context)
-            refuse_quarantined(context)
+            finish(context)
         return context.summary
 
 
@@ -63,7 +64,7 @@ def write_recipe(context: Context) -> None:
     if folder.exists(RECIPE) and folder.read(RECIPE) == text:
         return
     mounted = {name.split("/")[0] for name, _ in folder.mounts}
-    names = [name for name in folder.names() if name not in {"logs", *mounted}]
+    names = [n for n in folder.names() if n not in {"logs", *mounted} and not n.startswith(ATTEMPT)]
     if names and RECIPE not in names:
         raise MachineError(
             f"{context.recipe.run_dir}: this folder holds other things ({', '.join(names[:3])})",
@@ -72,14 +73,17 @@ def write_recipe(context: Context) -> None:
     folder.write(RECIPE, text)
 
 
-def refuse_quarantined(context: Context) -> None:
-    """Raises QuarantineError when any stage had to leave rows out."""
+def finish(context: Context) -> None:
+    """Sum up. Raises QuarantineError when any stage, of the run or of its rounds and arms, had to leave rows out."""
     workspace = context.workspace
-    counts = {
-        under: sum(len(entry.quarantined) for entry in workspace.manifest(under).entries.values())
-        for under in workspace.stages()
-    }
+    counts: dict[str, int] = {}
+    for one in (workspace, *workspace.inner()):
+        for under in one.stages():
+            if under not in dict(one.folder.mounts):
+                found = sum(len(entry.quarantined) for entry in one.manifest(under).entries.values())
+                counts[one.folder.url(under)] = found
     context.summary.quarantined = sum(counts.values())
+    context.summary.made = context.made.total()
     if context.summary.quarantined:
         places = ", ".join(f"{under}: {count}" for under, count in counts.items() if count)
         raise QuarantineError(

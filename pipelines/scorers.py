@@ -4,7 +4,7 @@ from typing import Any
 
 from curate import schema as c
 from pipelines import stages
-from pipelines.columns import families
+from pipelines.columns import families, read_by_filters
 from pipelines.context import Context
 from pipelines.models import trained
 from pipelines.recipe import Gates, Recipe
@@ -35,18 +35,17 @@ def score(context: Context, source: Context | None = None) -> None:
 
 def used(recipe: Recipe) -> list[str]:
     """The models of `kind: trained` that a filter reads, in the recipe's order."""
-    read = set().union(*(item.models() for item in recipe.filters))
-    return [name for name in recipe.trained() if name in read]
+    read = read_by_filters(recipe)
+    return [name for name in recipe.trained() if c.clip_score(name) in read]
 
 
 def first_data(context: Context, name: str) -> Workspace:
     """A dataset of what the filters keep that come before the first one that reads a model of `kind: trained`."""
-    own = set(context.recipe.trained())
-    first = next(i for i, item in enumerate(context.recipe.filters) if item.models() & own)
+    own = {c.clip_score(model) for model in context.recipe.trained()}
+    first = next(i for i, item in enumerate(context.recipe.filters) if item.reads() & own)
     inner = with_filters(context, model_folder(name), context.recipe.filters[:first])
     stages.ask_filters(inner)
     stages.write_dataset(inner)
-    context.summary.made += inner.summary.made
     return inner.workspace
 
 

@@ -101,7 +101,7 @@ def ask_filters(context: Context) -> None:
     recipe, summary = context.recipe, context.summary
     with context.stage("filters"):
         context.progress.stage("filters", 0)
-        context.summary.made += decide.publish(recipe, context.workspace)
+        context.made["filters"] += decide.publish(recipe, context.workspace)
         summary.funnel = context.folder.read_json("funnel.json")
         kept = context.folder.read_table(SUBSET, [c.KEEP]).column(0)
         summary.kept = sum(kept.to_pylist())

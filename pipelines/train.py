@@ -7,12 +7,12 @@ from dataclasses import dataclass
 
 from curate.dataset import UNDER as DATASET
 from curate.errors import InputError
-from curate.files import sha256
+from curate.files import Folder, sha256
 from curate.manifest import Entry, Manifest
 from curate.uid import draw_int, fingerprint
 from model_training.data.hold_out import HoldOut
 from model_training.trainers.plan import Job, Plan, Progress, Trained
-from pipelines.context import Context
+from pipelines.context import Context, drop_stale
 from pipelines.models import scorer_section
 from pipelines.recipe import Recipe
 from pipelines.recipe_training import Train, Training
@@ -40,31 +40,37 @@ def plan(section: Training) -> Plan:
     return Plan(arch=section.arch, **given)
 
 
-def tasks_of(recipe: Recipe, workspace: Workspace, name: str, train: Train | None = None) -> list[Task]:
+def tasks_of(
+    recipe: Recipe, workspace: Workspace, name: str, train: Train | None = None, into: Workspace | None = None
+) -> list[Task]:
     """A task per seed on the dataset of `workspace`. Raises InputError when it has none."""
-    section = train or recipe.train
-    if section is None:
-        raise InputError(f"the recipe {recipe.name!r} has no section `train`", "add one: train: {samples_seen: 40_000}")
+    section = train or _section(recipe)
     shards, content = dataset_shards(workspace)
-    return [_task(workspace, name, str(seed), plan(section), shards, content, seed) for seed in section.seeds]
+    return _tasks(section, into or workspace, name, shards, content)
 
 
 def on_files(recipe: Recipe, workspace: Workspace, name: str, files: Sequence[str]) -> list[Task]:
     """The same on other data: tars and image tables."""
-    section = recipe.train
-    if section is None:
-        raise InputError(f"the recipe {recipe.name!r} has no section `train`", "add one: train: {samples_seen: 40_000}")
     content = fingerprint([file_sha256(path) for path in files])
-    return [_task(workspace, name, str(seed), plan(section), tuple(files), content, seed) for seed in section.seeds]
+    return _tasks(_section(recipe), workspace, name, tuple(files), content)
+
+
+def _section(recipe: Recipe) -> Train:
+    if recipe.train is None:
+        raise InputError(f"the recipe {recipe.name!r} has no section `train`", "add one: train: {samples_seen: 40_000}")
+    return recipe.train
+
+
+def _tasks(section: Train, workspace: Workspace, name: str, shards: tuple[str, ...], content: str) -> list[Task]:
+    if section.workers > 1:  # sums are made in another order
+        content = fingerprint(content, section.workers)
+    return [_task(workspace, name, str(seed), plan(section), shards, content, seed) for seed in section.seeds]
 
 
 def scorer_tasks(recipe: Recipe, workspace: Workspace, name: str, source: Workspace) -> list[Task]:
     """A task per fold for a model of `kind: trained`, on the dataset of `source` and on the trusted pairs."""
-    section, loop = scorer_section(recipe), recipe.loop
-    shards, content = dataset_shards(source)
-    if loop is not None and loop.trusted is not None and section.trusted_repeats:
-        content = fingerprint(content, file_sha256(loop.trusted), section.trusted_repeats)
-        shards += (loop.trusted,) * section.trusted_repeats
+    section, trusted = scorer_section(recipe), _trusted(recipe)
+    shards, content = dataset_shards(source)[0] + trusted, scorer_content(recipe, source)
     own = Workspace(workspace.folder.at(model_folder(name)))
     made = []
     for fold in range(section.folds):
@@ -72,6 +78,17 @@ def scorer_tasks(recipe: Recipe, workspace: Workspace, name: str, source: Worksp
         seed = draw_int(recipe.seed, f"{name}/{fold}", "scorer") % 2**31
         made.append(_task(own, name, str(fold), plan(section), shards, content, seed, hold_out))
     return made
+
+
+def scorer_content(recipe: Recipe, source: Workspace) -> str:
+    """The hash that stands for what a scorer is trained on: the dataset of `source` and the trusted pairs."""
+    content, trusted = dataset_shards(source)[1], _trusted(recipe)
+    return fingerprint(content, file_sha256(trusted[0]), len(trusted)) if trusted else content
+
+
+def _trusted(recipe: Recipe) -> tuple[str, ...]:
+    loop, repeats = recipe.loop, scorer_section(recipe).trusted_repeats
+    return (loop.trusted,) * repeats if loop is not None and loop.trusted is not None else ()
 
 
 def _task(
@@ -138,9 +155,19 @@ def fit(context: Context, name: str, tasks: Sequence[Task], workers: int = 1) ->
         if todo:
             jobs = [task.job for task in todo.values()]
             context.engine.fit(jobs, workers=workers, stop=context.stop, on_progress=advance, on_done=enter)
+        for folder, keys in _wanted(tasks).items():
+            drop_stale(Workspace(folder).manifest(TRAIN), keys)
         context.progress.end(f"{len(todo)} models" if todo else f"{len(tasks)} models were there")
-        context.summary.made += len(todo)
+        context.made[name] += len(todo)
     return len(todo)
+
+
+def _wanted(tasks: Sequence[Task]) -> dict[Folder, set[str]]:
+    """run directory -> the seeds or folds that it shall have: others, of an earlier recipe, would count as its own."""
+    found: dict[Folder, set[str]] = {}
+    for task in tasks:
+        found.setdefault(task.workspace.folder, set()).add(task.key)
+    return found
 
 
 def _enter(task: Task, trained: Trained) -> None:

@@ -1,5 +1,6 @@
 """Every path of a run directory. Tools and users read it; nothing else spells these names."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from curate.files import Folder
@@ -13,6 +14,8 @@ TRAIN, EVAL, METRICS = "train", "eval", "metrics.parquet"
 RECORD = "record.json"
 SUBSET, SUBSET_IDS, FUNNEL = "subset.parquet", "subset.npy", "funnel.json"
 REPORT = "report.html"
+COMPARED = "compared"  # among the arms: the models of `curate compare`
+ROOMS = ("models", "arms", "rounds")
 LOGS = "logs"
 LOCK = "logs/run.lock"
 RUN_LOG = "logs/run.jsonl"
@@ -26,6 +29,26 @@ class Workspace:
     @classmethod
     def at(cls, run_dir: str) -> "Workspace":
         return cls(Folder(run_dir))
+
+    @classmethod
+    def opened(cls, run_dir: str) -> "Workspace":
+        """The same; a round, an arm or a model's data inside a run sees that run's pool and signals as its own."""
+        above, _, _ = run_dir.rpartition("/")
+        outer, _, room = above.rpartition("/")
+        if room not in ROOMS or not outer or not Folder(outer).exists(RECIPE):
+            return cls.at(run_dir)
+        run, own = cls.opened(outer), Folder(run_dir)
+        shared = [under for under in run.families() if not own.exists(under)]
+        return cls(Folder(run_dir, run.folder.at(own.root, [INPUT, POOL, "corpus", *shared]).mounts))
+
+    def inner(self) -> Iterator["Workspace"]:
+        """The rounds, arms and trained models in this folder, which are laid out as it is."""
+        for room in ROOMS:
+            for name in self.folder.names(room):
+                if self.folder.is_folder(f"{room}/{name}"):
+                    found = Workspace(self.folder.at(f"{room}/{name}", [POOL]))
+                    yield found
+                    yield from found.inner()
 
     def manifest(self, under: str) -> Manifest:
         return Manifest.load(self.folder, under)

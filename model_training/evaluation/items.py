@@ -48,7 +48,7 @@ class DecodedItem(Item):
         return self.pixels
 
 
-def data_files(places: Sequence[str]) -> list[str]:
+def data_files(places: Sequence[str], said: str = "`data` under `eval`") -> list[str]:
     """The local files that paths and globs name: in the order given, sorted within a glob, each once.
 
     Raises InputError for a place without files and for a file that is neither a .parquet nor a .tar.
@@ -57,11 +57,11 @@ def data_files(places: Sequence[str]) -> list[str]:
     for place in places:
         named = [place] if os.path.isfile(place) else sorted(filter(os.path.isfile, glob.glob(place, recursive=True)))
         if not named:
-            raise InputError(f"{place}: there is no such file", "check `data` under `eval` in the recipe")
+            raise InputError(f"{place}: there is no such file", f"check {said} in the recipe")
         found += named
     for path in found:
         if os.path.splitext(path)[1] not in READERS:
-            raise InputError(f"{path}: neither a .parquet nor a .tar", "check `data` under `eval` in the recipe")
+            raise InputError(f"{path}: neither a .parquet nor a .tar", f"check {said} in the recipe")
     return list(dict.fromkeys(found))
 
 

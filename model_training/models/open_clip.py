@@ -8,6 +8,7 @@ import hashlib
 import json
 import logging
 import os
+import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +18,7 @@ import numpy as np
 from PIL.Image import Image
 
 from curate.errors import InputError
+from curate.files import Folder
 
 
 @dataclass(frozen=True)
@@ -36,11 +38,25 @@ class OpenClipSpec:
         return _identity(self)
 
 
+def _here(spec: OpenClipSpec) -> str:
+    """A path of the weights on this machine: those at a URL are copied once, under the sha256 that they must have."""
+    if "://" not in spec.weights:
+        return spec.weights
+    folder, _, base = spec.weights.rpartition("/")
+    if spec.sha256 is None:
+        raise InputError(f"model {spec.name!r}: {spec.weights} is a URL", "give its sha256, or a path")
+    copies = Folder(str(Path(tempfile.gettempdir(), f"curate-weights-{os.getuid()}")))
+    name = f"{spec.sha256}.safetensors"
+    if not copies.exists(name) or copies.sha256(name) != spec.sha256:
+        copies.write(name, Folder(folder).read(base))
+    return copies.path(name)
+
+
 _known: dict[tuple[str, int, int], str] = {}  # file, size and date -> sha256, for one process only
 
 
 def _identity(spec: OpenClipSpec) -> str:
-    path = Path(spec.weights)
+    path = Path(_here(spec))
     if not path.is_file():
         if spec.allow_download:
             return hashlib.sha256(f"{spec.arch}\n{spec.weights}".encode()).hexdigest()
@@ -118,7 +134,8 @@ def load(spec: OpenClipSpec, device: str) -> tuple[Any, Any, Any]:
     import open_clip  # isort: skip
 
     arch = register(open_clip, spec.arch)
-    local = os.path.isfile(spec.weights)
+    weights = _here(spec)
+    local = os.path.isfile(weights)
     if not local and not spec.allow_download:
         raise InputError(f"model {spec.name!r}: there is no file {spec.weights}")
     try:
@@ -129,7 +146,7 @@ def load(spec: OpenClipSpec, device: str) -> tuple[Any, Any, Any]:
             device=device,
         )
         if local:
-            open_clip.load_checkpoint(model, spec.weights, strict=True)
+            open_clip.load_checkpoint(model, weights, strict=True)
     except (RuntimeError, ValueError, OSError, KeyError, AssertionError) as error:
         reason = (str(error).strip() or type(error).__name__).splitlines()[0]
         raise InputError(

@@ -46,10 +46,10 @@ def demo(
     run_demo(folder, seed, pairs, engine, set or [], json)
 
 
-@app.command(epilog="curate init mydata   |   curate init mydata --template clip")
+@app.command(epilog="curate init mydata   |   curate init mydata --template loop")
 def init(
     folder: Annotated[str, typer.Argument(help="where to write recipe.yaml")] = ".",
-    template: Annotated[str, typer.Option(help="align, clip or images")] = "align",
+    template: Annotated[str, typer.Option(help="align, clip, images or loop")] = "align",
 ) -> None:
     """Write a commented recipe to start from."""
     from pipelines.cli.init import write_recipe

@@ -13,7 +13,7 @@ from pipelines.workspace import RECIPE, SUBSET, Workspace
 
 def open_run(run: str, changes: list[str] | None = None, *, decided: bool = True) -> tuple[Recipe, Workspace]:
     """The recipe and workspace of a run directory. Raises InputError for anything else."""
-    workspace = Workspace.at(str(Path(run).resolve()) if "://" not in run else run)
+    workspace = Workspace.opened(str(Path(run).resolve()) if "://" not in run else run.rstrip("/"))
     if not workspace.folder.exists(RECIPE):
         raise InputError(f"{run}: not a run directory: it has no {RECIPE}", "curate run RECIPE makes one")
     if decided and not workspace.folder.exists(SUBSET):

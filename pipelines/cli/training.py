@@ -1,5 +1,6 @@
 """The commands about models: train, eval, loop, compare."""
 
+import re
 import shlex
 from typing import Any
 
@@ -21,9 +22,12 @@ from pipelines.engine.stop import Interrupted
 from pipelines.evaluate import BATCH, judge
 from pipelines.loop import Loop
 from pipelines.recipe import Recipe
+from pipelines.recipe_training import Loop as LoopSection
 from pipelines.replay import replay
 from pipelines.train import fit, on_files, tasks_of, weights
-from pipelines.workspace import Workspace, arm_folder
+from pipelines.workspace import COMPARED, Workspace, arm_folder
+
+RESERVED = {*cmp.ORDER, COMPARED}
 
 
 def run_loop(path: str, changes: list[str], json: bool) -> None:
@@ -59,6 +63,8 @@ def replay_round(record: str, to: str, changes: list[str], json: bool) -> None:
 
 
 def train_run(run: str, data: list[str], name: str, changes: list[str], json: bool) -> None:
+    if data and (name in RESERVED or not re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9_-]*", name)):
+        raise InputError(f"--name {name}: not a name for an arm of your own", "letters, digits, - and _; not `raw`")
     recipe, workspace = _opened(run, changes)
     try:
         with session(recipe, StageProgress()) as context:
@@ -104,14 +110,22 @@ def evaluate_run(run: str, given: Evaluation | None, changes: list[str], json: b
 
 
 def _judged(context: Context, recipe: Recipe) -> list[dict[str, Any]]:
-    contexts = {cmp.CURATED: context} if weights(context.workspace) else {}
-    for name in context.folder.names("arms"):
-        inner = context.at(Workspace(context.folder.at(arm_folder(name))), recipe)
-        if weights(inner.workspace):
-            contexts[name] = inner
+    """The run's own models, those of its arms as the recipe has them, and those trained on other data."""
+    assert recipe.train is not None
+    loop = recipe.loop or LoopSection()
+    ours = {*loop.arms, *([cmp.ORACLE] if loop.oracle else [])}
+    contexts = {}
+    for name in (cmp.CURATED, *context.folder.names("arms")):
+        inner = context if name == cmp.CURATED else context.at(Workspace(context.folder.at(arm_folder(name))), recipe)
+        if not weights(inner.workspace) or (name in RESERVED - {cmp.CURATED} and name not in ours):
+            continue
+        if name in RESERVED and not all(task.done() for task in tasks_of(recipe, inner.workspace, name)):
+            run = shlex.quote(recipe.run_dir)
+            again = f"curate train {run}" if name == cmp.CURATED else f"curate loop {run}/recipe.yaml"
+            raise InputError(f"{run}: the models of {name} are of an earlier dataset, or of another `train`", again)
+        contexts[name] = inner
     if not contexts:
         raise InputError(f"{recipe.run_dir}: no model is trained yet", f"curate train {shlex.quote(recipe.run_dir)}")
-    assert recipe.train is not None
     judge(list(contexts.values()), recipe, recipe.train.arch)
     outcomes = {name: cmp.Outcomes.read(inner.workspace) for name, inner in contexts.items()}
     return cmp.results(outcomes, recipe.eval, recipe.seed)

@@ -9,20 +9,23 @@ import time
 import numpy as np
 import polars as pl
 import pytest
+import yaml
 
-from curate.errors import InputError, RecipeError
+from curate.errors import GateError, InputError, MachineError, RecipeError
 from curate.uid import draw_int, fold_of
 from pipelines import comparison as cmp
 from pipelines.compare import compare
 from pipelines.ledger import read_all
 from pipelines.loop import Loop
 from pipelines.recipe import load
+from pipelines.recipe_training import Train
 from pipelines.replay import replay
 from pipelines.rounds import Turn
+from pipelines.run import Runner
 from pipelines.status import status
 from pipelines.verify import verify
 from pipelines.workspace import Workspace
-from tests.pipelines.coloured import world
+from tests.pipelines.coloured import rows, world
 from tests.pipelines.web import contents, stamps
 
 
@@ -51,8 +54,8 @@ def test_a_round_has_arms_of_the_right_samples(looped):
         "curated": 48,
         "oracle": truth["right"].sum(),
     }
-    rows = {(row["arm"], row["eval"], row["metric"]) for row in first["results"]}
-    assert {(arm, "objects", "top1") for arm in keeps} | {("curated", "pairs", "mean_r1")} <= rows
+    asked = {(row["arm"], row["eval"], row["metric"]) for row in first["results"]}
+    assert {(arm, "objects", "top1") for arm in keeps} | {("curated", "pairs", "mean_r1")} <= asked
 
 
 def test_metrics_are_the_seeds_of_each_arm_and_the_intervals_hold_their_means(looped):
@@ -67,7 +70,6 @@ def test_metrics_are_the_seeds_of_each_arm_and_the_intervals_hold_their_means(lo
 def test_the_scores_are_those_of_the_model_that_has_not_seen_the_image(looped):
     """Scored again with open_clip itself, each sample by the weights trained without its fold."""
     from model_training.models.open_clip import OpenClipEncoder, OpenClipSpec
-    from tests.pipelines.coloured import rows
 
     folder = looped[0]
     weights = sorted((folder / "run/models/clip/train").glob("*/checkpoint.safetensors"))
@@ -150,6 +152,9 @@ def test_a_replay_of_another_pool_is_refused_and_one_that_differs_says_so(looped
     (tmp_path / "no.json").write_text("{}")
     with pytest.raises(InputError, match="not the record of a round"):
         replay(str(tmp_path / "no.json"), str(tmp_path / "x"), [])
+    for taken in (folder / "run", folder / "run/again", folder, tmp_path / "other"):
+        with pytest.raises(MachineError, match="another run's folder"):
+            replay(str(folder / "run/record.json"), str(taken), [])
 
 
 def test_another_threshold_trains_no_scorer_and_measures_nothing(tmp_path):
@@ -199,7 +204,7 @@ def test_a_round_is_promoted_beyond_its_interval_only():
     base = rng.random((3, 400)) < 0.5
 
     def turn(a, b):
-        found = Turn(1, Holder(recipe), None, None)
+        found = Turn(1, Holder(recipe), Train(samples_seen=1, seeds=[0, 1, 2]), None)
         hits = {("a", "top1"): np.float32(a), ("b", "top1"): np.float32(b)}
         values = {key: list(hit.mean(axis=1)) for key, hit in hits.items()}
         found.outcomes = {cmp.CURATED: cmp.Outcomes([0, 1, 2], values, dict.fromkeys(hits, 400), hits)}
@@ -217,6 +222,56 @@ def test_a_round_is_promoted_beyond_its_interval_only():
 class Holder:
     def __init__(self, recipe):
         self.recipe = recipe
+
+
+def test_what_an_earlier_recipe_left_counts_no_more(tmp_path):
+    """Fewer seeds, folds, rounds and arms, and a pool that grew."""
+    path = world(tmp_path)
+    Loop(load(path)).run()
+    assert len(read_all(Workspace.at(str(tmp_path / "run")))) == 2
+    pool = pl.read_parquet(tmp_path / "pool.parquet")
+    more = rows(40, 9, 0.5)
+    pl.concat([pool, more.select(pool.columns)]).write_parquet(tmp_path / "pool.parquet")
+    once = {"rounds": 1, "arms": ["raw"], "scorer": {"samples_seen": 64, "folds": 1}, "trusted": "trusted.parquet"}
+    data = yaml.safe_load(path.read_text()) | {"loop": once}
+    data["train"]["seeds"] = [1]
+    path.write_text(yaml.safe_dump(data))
+    _, records = Loop(load(path)).run()
+    workspace = Workspace.at(str(tmp_path / "run"))
+    assert read_all(workspace) == records and set(records[0]["arms"]) == {"raw", "curated"}
+    assert {tuple(row["values"]) for row in records[0]["results"]} == {("1",)}
+    assert records[0]["scorers"]["clip"]["members"] == 1
+    told = {stage["stage"]: stage for stage in status(load(path), workspace)["stages"]}
+    assert told["models/clip"]["state"] == told["train"]["state"] == told["eval"]["state"] == "done"
+    proof = verify(workspace)
+    left = {place.rsplit("run/", 1)[1] for place in proof.left_over}
+    assert proof.problems == [] and left == {"arms/oracle", "arms/random", "rounds/1"}
+
+
+def test_a_record_is_out_of_the_ledger_once_its_dataset_is_another(tmp_path):
+    path = world(tmp_path, loop={"rounds": 1, "arms": [], "scorer": {"samples_seen": 64}})
+    Loop(load(path)).run()
+    workspace = Workspace.at(str(tmp_path / "run"))
+    assert len(read_all(workspace)) == 1
+    Runner(load(path, ["filters.clip_score.top=0.25"])).run()
+    assert read_all(workspace) == [] and "Rounds and arms" not in (tmp_path / "run/report.html").read_text()
+    Loop(load(path)).run()
+    assert len(read_all(workspace)) == 1
+
+
+def test_a_condition_on_the_trained_score_trains_it_too(tmp_path):
+    path = world(tmp_path, filters=[{"where": {"sql": "clip_score_clip > -2"}}], loop={"scorer": {"samples_seen": 64}})
+    assert Runner(load(path)).run().kept == 96
+    with pytest.raises(GateError, match="kept nothing"):
+        Loop(load(path, ["filters.where.sql=clip_score_clip > 2"])).run()
+
+
+def test_a_round_is_a_run_to_look_at(looped):
+    folder = looped[0]
+    workspace = Workspace.opened(str(folder / "run/rounds/1"))
+    told = status(load(folder / "run/rounds/1/recipe.yaml"), workspace)
+    assert told["outcomes"] == {"ok": 96} and told["kept"] == 48
+    assert Workspace.opened(str(folder / "run")).folder.mounts == ()
 
 
 def load_text(select):
@@ -237,7 +292,7 @@ SHORT = {"model": "small.json", "samples_seen": 64, "batch": 16}
 
 def test_recipes_are_compared_at_the_first_ones_budget(tmp_path):
     one = load(world(tmp_path / "a", name="half", train=SHORT))
-    other = world(tmp_path / "b", name="all", filters=[], train={**SHORT, "samples_seen": 999})
+    other = world(tmp_path / "b", name="all", filters=[], loop={"rounds": 1}, train={**SHORT, "samples_seen": 999})
     found = compare([one, load(other)], seeds=2)
     assert found.arms == {"half": {"samples": 48, "images": 48}, "all": {"samples": 96, "images": 96}}
     assert {(d["arm"], d["against"]) for d in found.differences} == {("all", "half")}
@@ -254,6 +309,9 @@ def test_recipes_are_compared_at_the_first_ones_budget(tmp_path):
         ({"eval": [{"name": "p", "kind": "retrieval", "data": "pairs.parquet"}]}, "`use: select`"),
         ({"eval": [{"name": "p", "kind": "zero_shot", "data": "pairs.parquet"}]}, "zero_shot needs `classes`"),
         ({"models": {"clip": {"kind": "trained", "arch": "x"}}}, "unknown key 'arch'"),
+        ({"models": {"../x": {"kind": "trained"}}, "filters": []}, "pattern"),
+        ({"filters": []}, "no filter reads a trained model's score"),
+        ({"seed": -1}, "greater than or equal to 0"),
     ],
 )
 def test_a_recipe_that_cannot_loop_is_refused_at_the_door(tmp_path, changes, says):

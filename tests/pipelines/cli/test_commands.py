@@ -64,7 +64,7 @@ def test_wrong_usage_is_2():
 
 
 def test_init_writes_a_recipe_that_checks(tmp_path):
-    for template in ("align", "clip", "images"):
+    for template in ("align", "clip", "images", "loop"):
         ok("init", tmp_path / template, "--template", template)
         data = yaml.safe_load((tmp_path / template / "recipe.yaml").read_text())
         assert data["filters"]

@@ -1,0 +1,99 @@
+"""train, eval, loop and compare, as a user types them."""
+
+import json
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+from tests.pipelines.cli.test_commands import fails, ok
+from tests.pipelines.coloured import world
+
+SHORT = {"model": "small.json", "samples_seen": 96, "batch": 16, "warmup": 2, "seeds": [0, 1]}
+ONCE = {"rounds": 1, "trusted": "trusted.parquet", "scorer": {"samples_seen": 160}}
+
+
+@pytest.fixture(scope="module")
+def looped(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("commands")
+    path = world(folder, train=SHORT, loop=ONCE)
+    return folder, ok("loop", path, cwd=folder), json.loads(ok("loop", path, "--json", cwd=folder))
+
+
+def test_a_loop_prints_its_arms_and_words_and_as_json_one_document(looped):
+    _, text, found = looped
+    for word in ("raw", "random", "curated", "objects", "Kept 48 of 96 pairs", "report.html", "seeds 0, 1", "48"):
+        assert word in text
+    assert found["made"] == 0 and [r["round"] for r in found["rounds"]] == [0]
+
+
+def test_models_are_trained_and_judged_on_the_run_and_on_other_data(looped):
+    folder = looped[0]
+    trained = json.loads(ok("train", "run", "--json", cwd=folder))
+    assert [row["seed"] for row in trained] == [0, 1] and all(len(row["sha256"]) == 64 for row in trained)
+    ok("train", "run", "--data", "trusted.parquet", "--name", "clean", cwd=folder)
+    rows = json.loads(ok("eval", "run", "--json", cwd=folder))
+    assert {row["arm"] for row in rows} == {"raw", "random", "curated", "clean"}
+    once = json.loads(ok("eval", "run", "--data", "pairs.parquet", "--json", cwd=folder))
+    assert {row["arm"] for row in once} == {"seed 0", "seed 1"} and {r["metric"] for r in once} >= {"mean_r1"}
+    told = ok("eval", "run", "--data", "objects.parquet", "--classes", "classes.yaml", cwd=folder)
+    assert "top1" in told and "seed 1" in told
+
+
+def test_models_of_an_earlier_dataset_are_not_taken_for_the_present_ones(tmp_path):
+    path = world(tmp_path, train=SHORT, loop={**ONCE, "arms": []})
+    assert "no model is trained yet" in fails(4, "eval", ok_run(tmp_path, path), cwd=tmp_path)
+    ok("train", "run", cwd=tmp_path)
+    ok("eval", "run", cwd=tmp_path)
+    ok("run", path, "--set", "filters.clip_score.top=0.25", cwd=tmp_path)
+    assert "curate train" in fails(4, "eval", "run", cwd=tmp_path)
+
+
+def ok_run(folder, path):
+    ok("run", path, cwd=folder)
+    return "run"
+
+
+def test_names_and_data_that_cannot_be_are_refused(looped):
+    folder = looped[0]
+    for name in ("../../out", "curated", "random", "a b"):
+        assert "not a name for an arm" in fails(
+            4, "train", "run", "--data", "trusted.parquet", "--name", name, cwd=folder
+        )
+    assert "there is no such file" in fails(4, "eval", "run", "--data", "none.tar", cwd=folder)
+    assert "loop.trusted" in fails(4, "check", "recipe.yaml", "--set", "loop.trusted=none.parquet", cwd=folder)
+    fails(2, "loop")
+    fails(2, "loop", "recipe.yaml", "--replay", "run/record.json")
+
+
+def test_a_round_is_replayed_and_a_difference_is_exit_1(looped):
+    folder = looped[0]
+    serial = ("--set", "engine.kind=serial")
+    assert "the same dataset bytes" in ok("loop", "--replay", "run/record.json", "--to", "again", *serial, cwd=folder)
+    changed = (*serial, "--set", "loop.scorer.samples_seen=32", "--to", "changed")
+    done = fails(1, "loop", "--replay", "run/record.json", *changed, cwd=folder)
+    assert "Traceback" not in done
+
+
+def test_recipes_are_compared_in_words(tmp_path):
+    world(tmp_path / "a", name="half", train=SHORT, loop={**ONCE, "rounds": 1})
+    world(tmp_path / "b", name="all", train=SHORT, filters=[], loop={"rounds": 1})
+    text = ok("compare", "a/recipe.yaml", "b/recipe.yaml", "--seeds", "2", cwd=tmp_path)
+    assert "all against half, objects top1" in text and "seeds 0, 1" in text
+    assert "run_dir" in fails(4, "compare", "a/recipe.yaml", "a/recipe.yaml", cwd=tmp_path)
+
+
+def test_ctrl_c_in_the_middle_of_training_tells_how_to_go_on(tmp_path):
+    path = world(tmp_path, train={**SHORT, "samples_seen": 200_000}, loop={**ONCE, "arms": []})
+    script = "import sys; from pipelines.cli import main; main(sys.argv[1:])"
+    process = subprocess.Popen([sys.executable, "-c", script, "loop", str(path)], stderr=subprocess.PIPE, text=True)
+    log = tmp_path / "run/logs/train/curated/0.jsonl"
+    deadline = time.monotonic() + 60
+    while not log.exists() and time.monotonic() < deadline:
+        time.sleep(0.1)
+    process.send_signal(signal.SIGINT)
+    said = process.communicate(timeout=60)[1]
+    assert process.returncode == 130 and "To go on:" in said and "curate loop" in said
+    assert list((tmp_path / "run/train/0/state").glob("*.safetensors"))

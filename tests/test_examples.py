@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 
 from pipelines.cli import app
+from pipelines.recipe import build
+from pipelines.recipe_source import Source
 
 ROOT = Path(__file__).resolve().parents[1]
 README = (ROOT / "README.md").read_text()
@@ -25,6 +27,13 @@ def test_the_readmes_python_runs():
         space: dict = {}
         exec(block, space)
         assert space["best"].to_list() == [True, False, True]
+
+
+def test_the_readmes_loop_is_a_recipe(tmp_path):
+    (block,) = re.findall(r"```yaml\n(.*?)```", README, re.DOTALL)
+    text = f"name: x\nrun_dir: run\ninput: {{table: x.parquet}}\n{block}"
+    recipe = build(Source.parse(text.encode(), "README.md", tmp_path))
+    assert recipe.trained() == ["clip"] and recipe.loop.rounds == 2 and len(recipe.eval) == 2
 
 
 def test_every_command_in_the_readme_exists_and_every_command_is_in_it():

@@ -54,14 +54,19 @@ class Context:
     progress: Progress
     stop: Stop
     summary: Summary
+    label: str = ""  # of a round or an arm, for people
     made: Counter[str] = field(default_factory=Counter)  # stage -> units that were computed, rounds and arms included
 
     @property
     def folder(self) -> Folder:
         return self.workspace.folder
 
-    def at(self, workspace: Workspace, recipe: Recipe) -> "Context":
-        return replace(self, workspace=workspace, recipe=recipe, summary=Summary(workspace.folder.url()))
+    def at(self, workspace: Workspace, recipe: Recipe, label: str = "") -> "Context":
+        summary = Summary(workspace.folder.url())
+        return replace(self, workspace=workspace, recipe=recipe, summary=summary, label=label)
+
+    def title(self, stage: str) -> str:
+        return f"{stage} {self.label}".strip()
 
     def drive(
         self,
@@ -78,7 +83,7 @@ class Context:
             self.stop.check()
             manifests = {under: self.workspace.manifest(under) for under in folders}
             todo = list(units) if planned else missing(units, manifests)
-            self.progress.stage(name, sum(unit.rows for unit in todo))
+            self.progress.stage(self.title(name), sum(unit.rows for unit in todo))
             if todo:
                 self._do(name, todo, folders, task, gpus)
             done = self.workspace.manifest(folders[0]).rows() if folders else 0

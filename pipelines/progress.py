@@ -5,8 +5,8 @@ from typing import Protocol
 
 
 class Progress(Protocol):
-    def stage(self, name: str, rows: int) -> None:
-        """A stage begins and has this many rows to do; 0 when nothing is left of it."""
+    def stage(self, name: str, rows: int, unit: str = "rows") -> None:
+        """A stage begins and has this many rows (or what `unit` says) to do; 0 when nothing is left of it."""
         ...
 
     def advance(self, rows: int) -> None: ...
@@ -28,7 +28,7 @@ class Quiet:
     summaries: list[tuple[str, str]] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
 
-    def stage(self, name: str, rows: int) -> None:
+    def stage(self, name: str, rows: int, unit: str = "rows") -> None:
         self.stages.append((name, rows))
 
     def advance(self, rows: int) -> None: ...

@@ -40,7 +40,7 @@ class Turn:
     @classmethod
     def of(cls, run: Context, number: int, train: Train, promoted: "Turn | None") -> "Turn":
         name = round_folder(number)
-        context = with_filters(run, name, run.recipe.filters, gates=run.recipe.gates) if number else run
+        context = with_filters(run, name, run.recipe.filters, f"round {number}", run.recipe.gates) if number else run
         turn = cls(number, context, train, promoted.context if promoted else None)
         if promoted is not None:
             turn.arms = {arm: inner for arm, inner in promoted.arms.items() if arm != cmp.CURATED}
@@ -78,7 +78,7 @@ class Turn:
         for name, filters in wanted.items():
             known = self.arms.get(name)
             if known is None or known.recipe.filters != filters:
-                known = with_filters(self.context, arm_folder(name), filters)
+                known = with_filters(self.context, arm_folder(name), filters, name)
                 write_recipe(known)
                 stages.look_at_pool(known)
                 stages.ask_filters(known)

@@ -43,17 +43,18 @@ def first_data(context: Context, name: str) -> Workspace:
     """A dataset of what the filters keep that come before the first one that reads a model of `kind: trained`."""
     own = {c.clip_score(model) for model in context.recipe.trained()}
     first = next(i for i, item in enumerate(context.recipe.filters) if item.reads() & own)
-    inner = with_filters(context, model_folder(name), context.recipe.filters[:first])
+    inner = with_filters(context, model_folder(name), context.recipe.filters[:first], f"for {name}")
     stages.ask_filters(inner)
     stages.write_dataset(inner)
     return inner.workspace
 
 
-def with_filters(context: Context, name: str, filters: list[Any], gates: Gates = NO_GATES) -> Context:
+def with_filters(context: Context, name: str, filters: list[Any], label: str, gates: Gates = NO_GATES) -> Context:
     """The same pool with its own filters, in a folder of the run. The recipe's gates are about its own dataset."""
     workspace = within(context, name)
     changes = {"filters": filters, "gates": gates, "run_dir": workspace.folder.url()}
-    return context.at(workspace, context.recipe.model_copy(update=changes))
+    recipe = context.recipe.model_copy(update=changes)
+    return context.at(workspace, recipe, f"{context.label} {label}".strip())
 
 
 def within(context: Context, name: str) -> Workspace:

@@ -100,7 +100,7 @@ def ask_filters(context: Context) -> None:
     """The subset and the funnel. Raises GateError when too little was kept."""
     recipe, summary = context.recipe, context.summary
     with context.stage("filters"):
-        context.progress.stage("filters", 0)
+        context.progress.stage(context.title("filters"), 0)
         context.made["filters"] += decide.publish(recipe, context.workspace)
         summary.funnel = context.folder.read_json("funnel.json")
         kept = context.folder.read_table(SUBSET, [c.KEEP]).column(0)

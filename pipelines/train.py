@@ -135,7 +135,7 @@ def fit(context: Context, name: str, tasks: Sequence[Task], workers: int = 1) ->
     with context.stage(name):
         context.stop.check()
         todo = {task.job.name: task for task in tasks if not task.done()}
-        context.progress.stage(name, sum(task.job.plan.samples_seen for task in todo.values()))
+        context.progress.stage(context.title(name), sum(t.job.plan.samples_seen for t in todo.values()), "samples")
         seen: dict[str, int] = {}
 
         def advance(at: Progress) -> None:

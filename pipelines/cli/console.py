@@ -59,10 +59,10 @@ class StageProgress:
     def __init__(self) -> None:
         self._bar: Progress | None = None
         self._task: TaskID | None = None
-        self._name, self._rows, self._done, self._began, self._said = "", 0, 0, 0.0, 0.0
+        self._name, self._unit, self._rows, self._done, self._began, self._said = "", "rows", 0, 0, 0.0, 0.0
 
-    def stage(self, name: str, rows: int) -> None:
-        self._name, self._rows, self._done = name, rows, 0
+    def stage(self, name: str, rows: int, unit: str = "rows") -> None:
+        self._name, self._rows, self._done, self._unit = name, rows, 0, unit
         self._began = self._said = time.monotonic()
         if err.is_terminal and rows:
             self._bar = Progress(
@@ -83,7 +83,7 @@ class StageProgress:
         elif time.monotonic() - self._said > EVERY and self._rows:
             self._said = time.monotonic()
             left = (self._said - self._began) * (self._rows - self._done) / max(1, self._done)
-            hint(f"  {self._name:<24} {self._done:,} of {self._rows:,} rows, about {left:.0f} s left")
+            hint(f"  {self._name:<24} {self._done:,} of {self._rows:,} {self._unit}, about {left:.0f} s left")
 
     def end(self, summary: str) -> None:
         if self._bar is not None:

@@ -13,6 +13,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -141,21 +142,22 @@ class _Group:
                 f"{self.workers} workers for training, and there is room for {room}",
                 f"set train.workers to {room} or fewer, or engine.address to a larger cluster",
             )
-        local = self.engine.address == "local"
+        local, together, plain = self.engine.address == "local", self.workers > 1, BackendConfig()
+        meeting = posixpath.join(storage, "meeting") if local and together and not gpus else None
         run: Any = RunConfig(
             name="fit",
             storage_path=storage,
             failure_config=FailureConfig(max_failures=0, controller_failure_limit=1),
             logging_config=LoggingConfig(log_level="CRITICAL"),
-            worker_runtime_env={"env_vars": {"GLOO_SOCKET_IFNAME": "lo"}} if local and self.workers > 1 else None,
+            worker_runtime_env={"env_vars": {"GLOO_SOCKET_IFNAME": "lo"}} if local and together else None,
         )
         return DataParallelTrainer(
             _work,
-            train_loop_config={"desk": desk, "jobs": self.jobs, "together": self.workers > 1},
+            train_loop_config={"desk": desk, "jobs": self.jobs, "together": together, "meeting": meeting},
             # Jobs with a worker each have nothing to say to each other: they need no process group.
-            backend_config=TorchConfig(backend="nccl" if gpus else "gloo") if self.workers > 1 else BackendConfig(),
+            backend_config=TorchConfig(backend="nccl" if gpus else "gloo") if together and not meeting else plain,
             scaling_config=ScalingConfig(
-                num_workers=self.workers if self.workers > 1 else min(len(self.jobs), room),
+                num_workers=self.workers if together else min(len(self.jobs), room),
                 use_gpu=bool(gpus),
                 resources_per_worker={"CPU": 1 if gpus else threads, **({"GPU": 1} if gpus else {})},
             ),
@@ -268,6 +270,7 @@ def _work(config: dict[str, Any]) -> None:
     import ray
     import ray.train
 
+    from model_training.trainers.group import met
     from model_training.trainers.loop import train
 
     context = ray.train.get_context()
@@ -281,23 +284,27 @@ def _work(config: dict[str, Any]) -> None:
             asked[:] = time.monotonic(), ray.get(desk.stopped.remote())
         return bool(asked[1])
 
-    turns = iter(range(len(jobs))) if together else iter(lambda: ray.get(desk.take.remote(rank)), None)
-    for number in turns:
-        if together:
-            ray.get(desk.begin.remote(rank, number))
-        first = rank == 0 or not together
-        try:
-            trained = train(
-                jobs[number],
-                rank=rank if together else 0,
-                workers=size if together else 1,
-                report=desk.progress.remote if first else None,
-                stopped=stopped if first else None,
-            )
-        except CurateError as error:
-            ray.get(desk.fatal.remote(error))
-            raise
-        if trained is None:
-            return
-        if first:
-            ray.get(desk.trained.remote(rank, trained))
+    def work() -> None:
+        turns = iter(range(len(jobs))) if together else iter(lambda: ray.get(desk.take.remote(rank)), None)
+        for number in turns:
+            if together:
+                ray.get(desk.begin.remote(rank, number))
+            first = rank == 0 or not together
+            try:
+                trained = train(
+                    jobs[number],
+                    rank=rank if together else 0,
+                    workers=size if together else 1,
+                    report=desk.progress.remote if first else None,
+                    stopped=stopped if first else None,
+                )
+            except CurateError as error:
+                ray.get(desk.fatal.remote(error))
+                raise
+            if trained is None:
+                return
+            if first:
+                ray.get(desk.trained.remote(rank, trained))
+
+    with met(config["meeting"], rank, size) if config["meeting"] else nullcontext():
+        work()

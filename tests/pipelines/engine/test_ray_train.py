@@ -30,6 +30,17 @@ def engine():
     engine.close()
 
 
+def listening():
+    """The addresses at which this process and its descendants wait for connections."""
+    for process in [psutil.Process(), *psutil.Process().children(recursive=True)]:
+        try:
+            for one in process.net_connections("inet"):
+                if one.status == psutil.CONN_LISTEN:
+                    yield one.laddr.ip
+        except psutil.Error:
+            continue
+
+
 def jobs(data, root, count=3, **plan):
     given = [job(data, f"train/{seed}", root=str(root), seed=seed, **plan) for seed in range(count)]
     return [replace(one, logs=str(root / "logs")) for one in given]
@@ -66,7 +77,9 @@ def test_jobs_spread_over_workers_are_the_serial_ones(data, engine, serial, tmp_
 
 def test_two_workers_at_one_job_make_its_losses(data, engine, serial, tmp_path):
     given = jobs(data, tmp_path, 2)
-    done = fit(engine, given, workers=2)
+    places: set[str] = set()
+    done = fit(engine, given, workers=2, on_progress=lambda _: places.update(listening()))
+    assert places and places <= {"127.0.0.1", "::1", "::ffff:127.0.0.1"}
     assert [done[f"small/{i}"].identity for i in range(2)] == [one.identity for one in given]
     for name in done:
         one, two = losses(serial[0], name), losses(tmp_path, name)

@@ -5,6 +5,7 @@ so a list that grew at its end leaves the old shards' downloads as they are. A s
 user's files is bound to the bytes of those files: a table or tar that was changed in its place is read anew.
 """
 
+import json
 from collections.abc import Callable, Iterator
 from types import ModuleType
 from typing import Any
@@ -13,14 +14,14 @@ import pyarrow as pa
 
 from curate import schema as c
 from curate.errors import InputError
-from curate.files import sha256, table_bytes
+from curate.files import canonical_json, sha256, table_bytes
 from curate.manifest import Entry, Manifest
 from curate.uid import fingerprint
 from pipelines.engine.unit import MAX_BYTES
 from pipelines.inputs import images, img2dataset, places, table, urls, webdataset
 from pipelines.inputs.rows import tables
 from pipelines.recipe import Recipe
-from pipelines.workspace import INPUT, Workspace
+from pipelines.workspace import INPUT, SOURCES, Workspace
 
 VERSION = 2
 READERS: dict[str, ModuleType] = {
@@ -36,7 +37,7 @@ def list_input(recipe: Recipe, workspace: Workspace, advance: Callable[[int], No
     """Write `input/` unless it is as the input says already. Returns the number of rows asked for."""
     kind, reader = recipe.input.kind, READERS[recipe.input.kind]
     manifest = workspace.manifest(INPUT)
-    contents = places.contents(reader.sources(recipe.input))
+    contents = _contents(reader.sources(recipe.input), workspace)
     mark = fingerprint(VERSION, kind, recipe.samples_per_shard, reader.columns(recipe.input), list(contents.items()))
     same = manifest.entries and all(entry.fingerprint == mark for entry in manifest.entries.values())
     if same and all(manifest.damage(shard) is None for shard in manifest.entries):
@@ -60,6 +61,20 @@ def list_input(recipe: Recipe, workspace: Workspace, advance: Callable[[int], No
         workspace.folder.remove(f"{INPUT}/{shard}.parquet")
     manifest.save()
     return manifest.rows()
+
+
+def _contents(paths: list[str], workspace: Workspace) -> dict[str, str]:
+    """path -> sha256 of its bytes. What was hashed before is noted in the logs: 100 GB of tars are read once."""
+    folder, seen = workspace.folder, {}
+    if folder.local and folder.exists(SOURCES):
+        try:
+            seen = {path: (mark, digest) for path, (mark, digest) in json.loads(folder.read(SOURCES)).items()}
+        except (ValueError, TypeError, AttributeError):
+            seen = {}  # a note, and no more: without it all is hashed
+    found = places.contents(paths, seen)
+    if folder.local and found != seen:
+        folder.write(SOURCES, canonical_json(found))
+    return {path: digest for path, (_, digest) in found.items()}
 
 
 def _bound(rows: pa.Table, contents: dict[str, str]) -> pa.Table:

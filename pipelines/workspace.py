@@ -19,7 +19,7 @@ ROOMS = ("models", "arms", "rounds")
 LOGS = "logs"
 LOCK = "logs/run.lock"
 RUN_LOG = "logs/run.jsonl"
-STATUS = "logs/status.json"
+SOURCES = "logs/sources.json"
 
 
 @dataclass(frozen=True)

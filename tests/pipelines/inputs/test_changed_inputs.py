@@ -1,5 +1,7 @@
 """An input file that was changed in its place is noticed, whatever its name and size still say."""
 
+import os
+
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -9,6 +11,7 @@ from curate.errors import InputError
 from curate.files import Folder, sha256
 from curate.pool import Pool
 from pipelines import materialize
+from pipelines.inputs import places
 from pipelines.recipe import load
 from pipelines.workspace import Workspace
 from tests.conftest import picture
@@ -52,6 +55,26 @@ def test_other_bytes_of_the_same_size_in_the_same_place_are_read_anew(tmp_path, 
     assert run(tmp_path, write(tmp_path, OLD))[0].made == 0
     _, (row,) = run(tmp_path, write(tmp_path, NEW))
     assert texts(tmp_path) == {NEW: ["it"]} and row[c.STORED_SHA256] == sha256(NEW)
+
+
+def test_a_date_that_was_set_back_hides_nothing_and_a_broken_note_is_none(tmp_path):
+    given, file = write_table(tmp_path, OLD), tmp_path / "in.parquet"
+    run(tmp_path, given)
+    before = file.stat()
+    write_table(tmp_path, NEW)
+    os.utime(file, ns=(before.st_atime_ns, before.st_mtime_ns))
+    run(tmp_path, given)
+    assert texts(tmp_path) == {NEW: ["it"]}
+    (note,) = tmp_path.glob("**/logs/sources.json")
+    note.write_text('{"x": 3}')
+    assert run(tmp_path, given)[0].made == 0
+
+
+def test_what_was_hashed_is_not_read_again(tmp_path, monkeypatch):
+    given = write_table(tmp_path, OLD)
+    run(tmp_path, given)
+    monkeypatch.setattr(places, "content", None)
+    assert run(tmp_path, given)[0].made == 0
 
 
 def test_a_text_changed_in_a_tar_is_read_anew(tmp_path):

@@ -1,6 +1,7 @@
 """Training: the jobs of a comparison are made from datasets, and what is missing of them is done in one go."""
 
 import hashlib
+import math
 import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -18,7 +19,7 @@ from pipelines.recipe import Recipe
 from pipelines.recipe_training import Train, Training
 from pipelines.workspace import LOGS, TRAIN, Workspace, model_folder
 
-CHECKPOINT = "checkpoint.safetensors"
+COLLAPSED = 0.005  # nats from ln(batch)
 
 
 @dataclass(frozen=True)
@@ -146,6 +147,11 @@ def fit(context: Context, name: str, tasks: Sequence[Task], workers: int = 1) ->
 
         def enter(trained: Trained) -> None:
             _enter(todo[trained.job], trained)
+            if abs(trained.loss - math.log(todo[trained.job].job.plan.batch)) < COLLAPSED:
+                context.progress.note(
+                    f"{trained.job}: the loss is still that of a model which takes all pairs for equal"
+                    f" ({trained.loss:.3f}): train longer, or with a lower lr or weight_decay"
+                )
             if trained.skipped or trained.undecodable:
                 context.progress.note(
                     f"{trained.job}: {trained.skipped} updates were not finite and left out,"

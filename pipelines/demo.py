@@ -95,10 +95,16 @@ def judge(recipe: Recipe, workspace: Workspace, web: PlantedWeb) -> list[Judgeme
         failed = subset[c.FAILED].list.eval(pl.element().str.starts_with(f"{stage}.")).list.any()
         found.append(_judgement(stage, "pairs", failed.filter(measured), truth[column].filter(measured)))
     found.append(_duplicates(recipe, workspace, frame.filter(measured), truth.filter(measured)))
-    reasons = subset[c.REASON].fill_null("")
-    asked = subset[c.KEEP] | reasons.str.starts_with("clip_score.")
+    asked = scored(workspace)
     found.append(_judgement("clip_score", "wrong captions", ~subset[c.KEEP].filter(asked), wrong(truth).filter(asked)))
     return found
+
+
+def scored(workspace: Workspace) -> pl.Series:
+    """The rows that came as far as clip_score."""
+    subset = pl.from_arrow(workspace.folder.read_table(SUBSET, [c.KEEP, c.REASON]))
+    assert isinstance(subset, pl.DataFrame)
+    return subset[c.KEEP] | subset[c.REASON].fill_null("").str.starts_with("clip_score.")
 
 
 def wrong(truth: pl.DataFrame) -> pl.Series:

@@ -49,7 +49,7 @@ def rounds_table(records: Sequence[dict]) -> RenderableType:
     if rows:
         parts.append(_arms(rows))
     for verdict in verdicts(records):
-        parts.append(Padding(Text(printable(verdict.text), VERDICT_STYLE.get(verdict.kind, "")), (1, 0, 0, 0)))
+        parts += [Text(""), Text(printable(verdict.text), VERDICT_STYLE.get(verdict.kind, ""))]  # never cut at the edge
     told = [Text(printable(sentence), "dim") for sentence in circumstances(records)]
     return Group(*parts, *([Text("")] if told else []), *told)
 

@@ -104,6 +104,9 @@ def _uncompared(rows: dict[str, dict], name: str, metric: str, share: bool) -> s
 def _gap(row: dict) -> Verdict:
     if row["value"] is None:
         return Verdict(UNCLEAR, f"The oracle is no better than raw on {row['eval']}, so there is no gap to close.")
+    if row["low"] is None and row["high"] is None:
+        near = f"Raw and the oracle are too near to each other on {row['eval']}"
+        return Verdict(UNCLEAR, f"{near} to tell what share of the gap is closed.")
     value, *ends = (None if row[key] is None else f"{100 * row[key]:.0f}%" for key in ("value", "low", "high"))
     between = interval(*(end and end.replace("-", "\u2212") for end in ends))
     if row["value"] < 0:

@@ -11,7 +11,7 @@ from curate.report.terminal import rounds_table
 from pipelines.cli.console import StageProgress, emit, hint, out, say, table
 from pipelines.cli.run import print_summary
 from pipelines.decide import read as read_columns
-from pipelines.demo import judge, outcome_confusion, planted_site
+from pipelines.demo import judge, outcome_confusion, planted_site, scored
 from pipelines.loop import Loop
 from pipelines.recipe import load
 from pipelines.workspace import Workspace
@@ -46,6 +46,8 @@ def run_demo(folder: str, seed: int, pairs: int, engine: str, changes: list[str]
         ("part", "of", "precision", "recall", "found", "planted"),
         right=(2, 3, 4, 5),
     )
+    share = next(j.planted for j in judgements if j.part == "clip_score") / sum(scored(workspace))
+    say(f"Wrong captions among the pairs that clip_score was asked about: {share:.0%}.")
     for row in wrong:
         say(f"  {row['rows']} rows planted as {row['planted']} came out as {row['found']}")
     say()

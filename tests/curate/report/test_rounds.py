@@ -81,7 +81,11 @@ def test_signs_and_unbounded_ends_are_written_out(records: list[dict]) -> None:
     ("gap", "sentence", "kind"),
     [
         ((None, None, None), "The oracle is no better than raw on objects, so there is no gap to close.", "unclear"),
-        ((0.5, None, None), "closes 50% of the gap between raw and the oracle on objects (95% interval unb", "unclear"),
+        (
+            (0.5, None, None),
+            "are too near to each other on objects to tell what share of the gap is closed.",
+            "unclear",
+        ),
         ((0.5, 0.1, None), "(95% interval above 10%, unbounded on the other side).", "better"),
         ((-0.2, -0.5, 0.1), "is behind raw on objects, by 20% of the gap between raw and the oracle", "unclear"),
     ],

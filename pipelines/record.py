@@ -56,14 +56,13 @@ def publish(
         "recipe": recipe.resolved(),
         "packages": packages(),
     }
+    made: dict[str, Any] = json.loads(canonical_json(found))
     if context.folder.exists(RECORD):
-        known = context.folder.read_json(RECORD)
-        found["seconds"] = known.get("seconds", found["seconds"])  # of the sitting that made it
-    data = canonical_json(found)
-    if not context.folder.exists(RECORD) or context.folder.read(RECORD) != data:
-        context.folder.write(RECORD, data)
-    loaded: dict[str, Any] = json.loads(data)
-    return loaded
+        known: dict[str, Any] = context.folder.read_json(RECORD)
+        if digest(known) == digest(made):
+            return known  # it tells the seconds of the sitting that made it
+    context.folder.write(RECORD, canonical_json(made))
+    return made
 
 
 def _scorer(turn: Turn, name: str) -> dict[str, Any]:
@@ -72,7 +71,7 @@ def _scorer(turn: Turn, name: str) -> dict[str, Any]:
     own = Workspace(folder.at(under))
     source = turn.source.workspace if turn.source else own
     entries = source.manifest(DATASET).entries
-    trusted = recipe.loop.trusted if recipe.loop else None
+    trusted = recipe.loop.trusted if recipe.loop and section.trusted_repeats else None
     return {
         "folds": section.folds,
         "members": len(Manifest.load(own.folder, TRAIN).entries),

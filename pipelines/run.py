@@ -41,6 +41,11 @@ def fill(context: Context) -> None:
     write_recipe(context)
     stages.list_rows(context)
     stages.fill_pool(context)
+    measure_all(context)
+
+
+def measure_all(context: Context) -> None:
+    """What is measured of the pool without a model of the run's own."""
     own = {c.clip_score(name) for name in context.recipe.trained()}
     fixed = [family for family in families(context.recipe) if family not in own]
     stages.measure(context, "measure", fixed, declared(context.recipe))

@@ -150,6 +150,19 @@ def compare(
     compare_recipes(recipes, seeds, set or [], json)
 
 
+@app.command(epilog="curate retry runs/v1   |   curate retry runs/v1 --status timeout,5xx,dns")
+def retry(
+    run: RunPath,
+    status: Annotated[str, typer.Option(help="outcomes, with commas; default: all that may pass")] = "",
+    set: Set = None,
+    json: Json = False,
+) -> None:
+    """Ask again for the URLs that failed, and for no other; then do again what depends on what came."""
+    from pipelines.cli.run import retry_run
+
+    retry_run(run, [name for name in status.split(",") if name], set or [], json)
+
+
 @app.command(epilog="curate status runs/v1")
 def status(run: RunPath, json: Json = False) -> None:
     """How far a run is; also while it is running."""

@@ -6,7 +6,9 @@ import typer
 
 from pipelines.cli.check import loaded, print_check
 from pipelines.cli.console import StageProgress, emit, funnel, hint, say
+from pipelines.cli.inspect import open_run
 from pipelines.engine.stop import Interrupted
+from pipelines.retry import retry
 from pipelines.run import Runner, Summary
 
 FAILURES_SHOWN = 8
@@ -23,6 +25,21 @@ def run_recipe(path: str, changes: list[str], dry_run: bool, json: bool) -> None
     except Interrupted as stopped:
         again = shlex.join(["curate", "run", path, *(word for change in changes for word in ("--set", change))])
         hint(f"stopped by {stopped}; what was finished is kept. To go on:\n  {again}")
+        raise typer.Exit(stopped.exit_code) from stopped
+    if json:
+        emit({**summary.__dict__})
+    else:
+        print_summary(summary)
+
+
+def retry_run(run: str, statuses: list[str], changes: list[str], json: bool) -> None:
+    recipe, workspace = open_run(run, changes, decided=False)
+    try:
+        recipe = recipe.model_copy(update={"run_dir": workspace.folder.url()})
+        summary = retry(recipe, statuses, StageProgress())
+    except Interrupted as stopped:
+        words = [*(["--status", ",".join(statuses)] if statuses else []), *(w for c in changes for w in ("--set", c))]
+        hint(f"stopped by {stopped}; what came is kept. To go on:\n  {shlex.join(['curate', 'retry', run, *words])}")
         raise typer.Exit(stopped.exit_code) from stopped
     if json:
         emit({**summary.__dict__})

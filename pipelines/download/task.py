@@ -46,7 +46,7 @@ class DownloadTask:
         asked = self.folder.read_table(f"{INPUT}/{unit.shard}.parquet").slice(rows.start, len(rows)).to_pylist()
         skip = {row - rows.start for row in unit.skip}
         urls = {i: row[c.URL] for i, row in enumerate(asked) if not row[c.OUTCOME] and i not in skip}
-        got = asyncio.run(self._gather(urls))
+        got = asyncio.run(self.gather(urls))
         _network_down([urls[i] for i in urls], [got[i][0].outcome for i in urls])
         shard = PoolShard(unit.shard)
         for i, row in enumerate(asked):
@@ -55,10 +55,10 @@ class DownloadTask:
             elif row[c.OUTCOME]:
                 shard.fail(row, Outcome(row[c.OUTCOME]), row[c.ERROR_MESSAGE])
             else:
-                self._add(shard, row, *got[i])
+                self.add(shard, row, *got[i])
         return [shard.part()]
 
-    async def _gather(self, urls: dict[int, str]) -> dict[int, tuple[Fetched, Stored | Failed | None, str]]:
+    async def gather(self, urls: dict[int, str]) -> dict[int, tuple[Fetched, Stored | Failed | None, str]]:
         """Fetch all, decoding each body in a thread as it comes, so that bodies do not pile up."""
         numbers = list(urls)
         got: dict[int, tuple[Fetched, Stored | Failed | None, str]] = {}
@@ -88,7 +88,7 @@ class DownloadTask:
         digest = sha256(fetched.body)
         return number, (Fetched(**{**fetched.__dict__, "body": None}), found, digest)
 
-    def _add(
+    def add(
         self, shard: PoolShard, row: dict[str, Any], fetched: Fetched, found: Stored | Failed | None, digest: str
     ) -> None:
         facts: dict[str, Any] = {c.HTTP_STATUS: fetched.http_status, c.CONSENT: fetched.consent}

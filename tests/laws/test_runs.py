@@ -84,8 +84,9 @@ def test_serial_equals_ray(whole, site, tmp_path):
     Runner(recipe(tmp_path, site, engine={"kind": "ray", "workers": 2})).run()
     ours, theirs = contents(tmp_path / "run"), contents(whole[0] / "run")
     differ = {name for name in ours.keys() | theirs.keys() if ours.get(name) != theirs.get(name)}
-    # The report and the recipe name the engine and the run's own path; all else is the same, byte for byte.
-    assert {n for n in differ if not n.startswith("logs/")} <= {"recipe.yaml", "report.html", "manifest.json"}
+    # Recipe, report and input name the engine and their own paths; all else is the same, byte for byte.
+    own = {"recipe.yaml", "report.html", "manifest.json", "input/manifest.json"}
+    assert {n for n in differ if not n.startswith("logs/")} <= own
 
 
 def test_another_threshold_measures_nothing_and_changes_only_what_follows(site, tmp_path):

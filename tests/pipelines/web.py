@@ -22,6 +22,7 @@ class Site:
 
     def __init__(self, pages: dict[str, bytes]) -> None:
         self.pages, self.requests = pages, Counter()
+        self.down: set[str] = set()  # paths that a server with troubles answers with 503
         site = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -29,8 +30,8 @@ class Site:
 
             def do_GET(self) -> None:
                 site.requests[self.path] += 1
-                body = site.pages.get(self.path)
-                self.send_response(200 if body is not None else 404)
+                body = site.pages.get(self.path) if self.path not in site.down else None
+                self.send_response(503 if self.path in site.down else 200 if body is not None else 404)
                 self.send_header("Content-Type", "image/jpeg")
                 self.send_header("Content-Length", str(len(body or b"")))
                 self.end_headers()

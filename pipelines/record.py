@@ -59,8 +59,10 @@ def publish(
     made: dict[str, Any] = json.loads(canonical_json(found))
     if context.folder.exists(RECORD):
         known: dict[str, Any] = context.folder.read_json(RECORD)
-        if digest(known) == digest(made):
-            return known  # it tells the seconds of the sitting that made it
+        if digest({**known, "recipe": ""}) == digest({**made, "recipe": ""}):
+            made["seconds"] = known["seconds"]  # of the sitting that trained it
+        if known == made:
+            return known
     context.folder.write(RECORD, canonical_json(made))
     return made
 

@@ -30,6 +30,15 @@ def sha256(data: bytes) -> str:
     return hashlib.sha256(data).hexdigest()
 
 
+def file_sha256(path: str, hint: str = "") -> str:
+    """Of a local file that the user names. Raises InputError, with the hint, where it cannot be read."""
+    try:
+        with open(path, "rb") as stream:
+            return hashlib.file_digest(stream, "sha256").hexdigest()
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read ({error.strerror or error})", hint) from error
+
+
 def canonical_json(value: object) -> bytes:
     """Sorted keys, no spaces to choose, a final newline: the same value gives the same bytes."""
     return (json.dumps(value, sort_keys=True, indent=1, ensure_ascii=False) + "\n").encode()

@@ -6,13 +6,14 @@ index checks that what follows the last member is the end-of-archive mark.
 
 import io
 import tarfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import IO, Any
 
 from curate.errors import InputError
 
 BLOCK = tarfile.BLOCKSIZE
+IMAGES = ("jpg", "jpeg", "png", "webp", "gif", "bmp", "avif")  # extensions of a sample's image, by preference
 
 
 @dataclass(frozen=True)
@@ -85,3 +86,22 @@ def split_key(name: str) -> tuple[str, str]:
     folder, _, base = name.rpartition("/")
     stem, _, extension = base.partition(".")
     return (f"{folder}/{stem}" if folder else stem), extension.lower()
+
+
+def grouped(members: Iterable[Member], path: str) -> Iterator[tuple[str, dict[str, Member]]]:
+    """key -> extension -> member. Raises InputError for a sample whose members do not lie together."""
+    key: str | None = None
+    held: dict[str, Member] = {}
+    seen: set[str] = set()
+    for member in members:
+        this, extension = split_key(member.name)
+        if this != key:
+            if key is not None:
+                yield key, held
+            if this in seen:
+                raise InputError(f"{path}: the members of {this!r} do not lie together", "write the tar anew")
+            key, held = this, {}
+            seen.add(this)
+        held[extension] = member
+    if key is not None:
+        yield key, held

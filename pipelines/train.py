@@ -1,6 +1,5 @@
 """Training: the jobs of a comparison are made from datasets, and what is missing of them is done in one go."""
 
-import hashlib
 import math
 import shlex
 from collections.abc import Sequence
@@ -8,7 +7,7 @@ from dataclasses import dataclass
 
 from curate.dataset import UNDER as DATASET
 from curate.errors import InputError
-from curate.files import Folder, sha256
+from curate.files import Folder, file_sha256, sha256
 from curate.manifest import Entry, Manifest
 from curate.uid import draw_int, fingerprint
 from model_training.data.hold_out import HoldOut
@@ -123,16 +122,8 @@ def dataset_shards(workspace: Workspace) -> tuple[tuple[str, ...], str]:
     return tuple(workspace.folder.url(f"{DATASET}/{base}") for base in sorted(tars)), fingerprint(sorted(tars.items()))
 
 
-def file_sha256(path: str) -> str:
-    try:
-        with open(path, "rb") as stream:
-            return hashlib.file_digest(stream, "sha256").hexdigest()
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read ({error.strerror or error})") from error
-
-
-def fit(context: Context, name: str, tasks: Sequence[Task], workers: int = 1) -> int:
-    """Train what is missing. Each model is entered into its manifest as soon as it is there. Returns how many."""
+def fit(context: Context, name: str, tasks: Sequence[Task], workers: int = 1) -> None:
+    """Train what is missing. Each model is entered into its manifest as soon as it is there."""
     with context.stage(name):
         context.stop.check()
         todo = {task.job.name: task for task in tasks if not task.done()}
@@ -165,7 +156,6 @@ def fit(context: Context, name: str, tasks: Sequence[Task], workers: int = 1) ->
             drop_stale(Workspace(folder).manifest(TRAIN), keys)
         context.progress.end(f"{len(todo)} models" if todo else f"{len(tasks)} models were there")
         context.made[name] += len(todo)
-    return len(todo)
 
 
 def _wanted(tasks: Sequence[Task]) -> dict[Folder, set[str]]:

@@ -4,7 +4,6 @@ The list is a Parquet table with a column `uid` (32 hex digits), of which a bool
 count, or a DataComp .npy of uids, each a pair of unsigned 64-bit integers (arXiv 2304.14108, "resharder").
 """
 
-import hashlib
 from pathlib import Path
 from typing import ClassVar
 
@@ -15,6 +14,7 @@ from pydantic import Field
 from curate import schema as c
 from curate.corpus import Tables
 from curate.errors import InputError
+from curate.files import file_sha256
 from curate.filters.rule import Filter, Rule
 
 
@@ -32,13 +32,7 @@ class Listed(Filter):
 
     def identity(self) -> tuple[object, ...]:
         """sha256 of the list. Raises InputError where there is none."""
-        try:
-            with open(self.table, "rb") as stream:
-                return (hashlib.file_digest(stream, "sha256").hexdigest(),)
-        except OSError as error:
-            raise InputError(
-                f"{self.table}: cannot be read ({error.strerror or error})", f"check `table` of the filter {self.stage}"
-            ) from error
+        return (file_sha256(self.table, f"check `table` of the filter {self.stage}"),)
 
     def _in_list(self, frame: pl.DataFrame, asked: pl.Series, tables: dict[str, Tables]) -> pl.Series:
         return frame[c.UID].is_in(uids(self.table, self.column).implode())

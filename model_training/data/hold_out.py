@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from curate.uid import draw_int
+from curate.uid import fold_of
 
 
 @dataclass(frozen=True)
@@ -15,8 +15,3 @@ class HoldOut:
 
     def keeps(self, sha256: str | None) -> bool:
         return sha256 is None or fold_of(self.seed, sha256, self.folds) != self.fold
-
-
-def fold_of(seed: int, sha256: str, folds: int) -> int:
-    """The fold of an image: by its content, so that copies of it are in one fold."""
-    return draw_int(seed, sha256, "fold") % folds

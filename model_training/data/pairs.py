@@ -15,10 +15,8 @@ from webdataset.tariterators import group_by_keys, tar_file_expander
 from curate import schema as c
 from curate.errors import InputError
 from curate.files import Folder
-from curate.tars import index
+from curate.tars import IMAGES, index
 from model_training.evaluation import image_table
-
-IMAGES = ("jpg", "jpeg", "png", "webp", "gif", "bmp", "avif")
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from curate.errors import InputError
+from curate.files import file_sha256
 from curate.protocols import ImageTextEncoder
 from model_training.evaluation.classes import Classes
 from model_training.evaluation.hits import Metric
@@ -13,6 +14,7 @@ from model_training.evaluation.retrieval import captions, retrieval
 from model_training.evaluation.zero_shot import zero_shot
 
 BATCH = 256
+HINT = "check `eval` in the recipe"
 DECODED_BYTES = 1 << 30  # of pixels that a loaded evaluation holds, at Pillow's 4 bytes each
 
 
@@ -72,9 +74,9 @@ def content(evaluation: Evaluation) -> str:
     """
     digest = hashlib.sha256()
     for path in data_files(evaluation.data):
-        digest.update(f"data {_sha256(path)}\n".encode())
+        digest.update(f"data {file_sha256(path, HINT)}\n".encode())
     if evaluation.classes is not None:
-        digest.update(f"classes {_sha256(evaluation.classes)}\n".encode())
+        digest.update(f"classes {file_sha256(evaluation.classes, HINT)}\n".encode())
     return digest.hexdigest()
 
 
@@ -86,11 +88,3 @@ def _classes(evaluation: Evaluation) -> Classes | None:
             f"evaluation {evaluation.name!r}: zero_shot has no classes", "add `classes: eval/classes.yaml` to it"
         )
     return Classes.load(evaluation.classes)
-
-
-def _sha256(path: str) -> str:
-    try:
-        with open(path, "rb") as stream:
-            return hashlib.file_digest(stream, "sha256").hexdigest()
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read ({error.strerror or error})", "check `eval` in the recipe") from error

@@ -11,10 +11,9 @@ from typing import IO, Any
 
 from curate import schema as c
 from curate.errors import InputError
-from curate.tars import Member, index, split_key
+from curate.tars import IMAGES, Member, grouped, index
 from model_training.evaluation.image_table import Sample
 
-IMAGES = ("jpg", "jpeg", "png", "webp", "gif", "bmp", "avif")
 MAX_SIDE_FILE = 1_000_000  # bytes of a .txt, .json or .cls that are believed
 
 
@@ -26,28 +25,10 @@ def samples(path: str) -> Iterator[Sample]:
     """
     try:
         with open(path, "rb") as headers, open(path, "rb") as data:
-            for key, members in _grouped(headers, path):
+            for key, members in grouped(index(headers, path), path):
                 yield _sample(key, members, data, path)
     except OSError as error:
         raise InputError(f"{path}: cannot be read ({error.strerror or error})") from error
-
-
-def _grouped(stream: IO[bytes], path: str) -> Iterator[tuple[str, dict[str, Member]]]:
-    key: str | None = None
-    members: dict[str, Member] = {}
-    seen: set[str] = set()
-    for member in index(stream, path):
-        this, extension = split_key(member.name)
-        if this != key:
-            if key is not None:
-                yield key, members
-            if this in seen:
-                raise InputError(f"{path}: the members of {this!r} do not lie together", "write the tar anew")
-            key, members = this, {}
-            seen.add(this)
-        members[extension] = member
-    if key is not None:
-        yield key, members
 
 
 def _sample(key: str, members: dict[str, Member], data: IO[bytes], path: str) -> Sample:

@@ -23,9 +23,7 @@ def run_recipe(path: str, changes: list[str], dry_run: bool, json: bool) -> None
     try:
         summary = Runner(recipe, StageProgress()).run()
     except Interrupted as stopped:
-        again = shlex.join(["curate", "run", path, *(word for change in changes for word in ("--set", change))])
-        hint(f"stopped by {stopped}; what was finished is kept. To go on:\n  {again}")
-        raise typer.Exit(stopped.exit_code) from stopped
+        raise again(["run", path], changes, stopped) from stopped
     if json:
         emit({**summary.__dict__})
     else:
@@ -38,13 +36,19 @@ def retry_run(run: str, statuses: list[str], changes: list[str], json: bool) -> 
         recipe = recipe.model_copy(update={"run_dir": workspace.folder.url()})
         summary = retry(recipe, statuses, StageProgress())
     except Interrupted as stopped:
-        words = [*(["--status", ",".join(statuses)] if statuses else []), *(w for c in changes for w in ("--set", c))]
-        hint(f"stopped by {stopped}; what came is kept. To go on:\n  {shlex.join(['curate', 'retry', run, *words])}")
-        raise typer.Exit(stopped.exit_code) from stopped
+        words = ["retry", run, *(["--status", ",".join(statuses)] if statuses else [])]
+        raise again(words, changes, stopped) from stopped
     if json:
         emit({**summary.__dict__})
     else:
         print_summary(summary)
+
+
+def again(words: list[str], changes: list[str], stopped: Interrupted) -> typer.Exit:
+    """Tells the command that goes on where this one was stopped."""
+    command = shlex.join(["curate", *words, *(word for change in changes for word in ("--set", change))])
+    hint(f"stopped by {stopped}; what was finished is kept. To go on:\n  {command}")
+    return typer.Exit(stopped.exit_code)
 
 
 def print_summary(summary: Summary) -> None:

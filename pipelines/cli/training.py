@@ -15,7 +15,7 @@ from pipelines import comparison as cmp
 from pipelines.cli.check import loaded
 from pipelines.cli.console import StageProgress, emit, hint, out, say, table
 from pipelines.cli.inspect import open_run
-from pipelines.cli.run import print_summary
+from pipelines.cli.run import again, print_summary
 from pipelines.compare import compare
 from pipelines.context import Context, session
 from pipelines.engine.stop import Interrupted
@@ -171,10 +171,3 @@ def _opened(run: str, changes: list[str]) -> tuple[Recipe, Workspace]:
 
 def _shown(value: Any) -> str:
     return "" if value is None else f"{value:.3f}" if isinstance(value, float) else str(value)
-
-
-def again(words: list[str], changes: list[str], stopped: Interrupted) -> typer.Exit:
-    """Tells the command that goes on where this one was stopped."""
-    command = shlex.join(["curate", *words, *(word for change in changes for word in ("--set", change))])
-    hint(f"stopped by {stopped}; what was finished is kept. To go on:\n  {command}")
-    return typer.Exit(stopped.exit_code)

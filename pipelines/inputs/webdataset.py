@@ -9,13 +9,11 @@ from collections.abc import Iterator
 from typing import Any
 
 from curate import schema as c
-from curate.errors import InputError
-from curate.tars import Member, index, split_key
+from curate.tars import IMAGES, Member, grouped, index, split_key
 from pipelines.inputs import places
 from pipelines.inputs.rows import asked, bad, clean, is_uid, original
 from pipelines.recipe import Input
 
-IMAGES = ("jpg", "jpeg", "png", "webp", "gif", "bmp", "avif")
 MAX_SIDE_FILE = 1_000_000  # bytes of a .txt or .json that are believed
 
 
@@ -30,23 +28,8 @@ def columns(given: Input) -> tuple[str, ...]:
 
 def samples(stream: Any, path: str) -> Iterator[tuple[str, dict[str, Member]]]:
     """key -> extension -> member. Raises InputError for a sample whose members do not lie together."""
-    key: str | None = None
-    members: dict[str, Member] = {}
-    seen: set[str] = set()
-    for member in index(stream, path):
-        this, extension = split_key(member.name)
-        if this.rpartition("/")[2] == "":
-            continue  # `._0.jpg` and the like, which macOS adds: webdataset passes over them too
-        if this != key:
-            if key is not None:
-                yield key, members
-            if this in seen:
-                raise InputError(f"{path}: the members of {this!r} do not lie together", "write the tar anew")
-            key, members = this, {}
-            seen.add(this)
-        members[extension] = member
-    if key is not None:
-        yield key, members
+    # `._0.jpg` and the like, which macOS adds: webdataset passes over them too
+    return grouped((m for m in index(stream, path) if split_key(m.name)[0].rpartition("/")[2]), path)
 
 
 def read(given: Input) -> Iterator[dict[str, Any]]:

@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from curate.errors import InputError
 from curate.tars import TarBuilder
-from model_training.data.hold_out import HoldOut, fold_of
+from curate.uid import fold_of
+from model_training.data.hold_out import HoldOut
 from model_training.data.order import Order, Position
 from tests.model_training.trainers.small import shards
 

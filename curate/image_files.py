@@ -58,6 +58,11 @@ def webp_size(data: bytes) -> tuple[int, int] | None:
     return None
 
 
+def webp_is_still(data: bytes) -> bool:
+    """The header names no animation."""
+    return not (data[12:16] == b"VP8X" and len(data) > 20 and data[20] & 0x02)
+
+
 def gif_frames(data: bytes) -> int | None:
     """How many frames a GIF has; None if it stops before its trailer."""
     if len(data) < 13:
@@ -99,7 +104,7 @@ def _jpeg_ends(data: bytes) -> bool:
         if marker == 0xFF or marker == 0x01 or 0xD0 <= marker <= 0xD8:
             at += 1 if marker == 0xFF else 2
         elif marker == 0xDA:
-            return data.find(b"\xff\xd9", at) >= 0
+            return data.rfind(b"\xff\xd9", at) >= 0  # from the end, where it is
         else:
             at += 2 + int.from_bytes(data[at + 2 : at + 4], "big")
     return False

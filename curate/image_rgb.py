@@ -7,7 +7,8 @@ import zlib
 from functools import lru_cache
 
 import numpy as np
-from PIL import Image, ImageCms, ImageFile
+from numpy.typing import NDArray
+from PIL import Image, ImageCms
 
 # What Pillow's parsers raise for hostile bytes. MemoryError is not here: it is the machine's answer, and
 # whoever limited the memory of this process decides what it means.
@@ -38,17 +39,17 @@ _ORIENTATION = 0x0112
 _SRGB = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB"))
 
 
-def to_rgb(image: Image.Image) -> Image.Image:
+def to_rgb(image: Image.Image, *, turn: bool = True) -> Image.Image:
     """The one conversion to 8-bit sRGB, as a browser would show the image on a white page.
 
-    1. The first frame of an animation, turned as its EXIF orientation says.
+    1. The first frame of an animation, turned as its EXIF orientation says (`turn`).
     2. 16-bit grey is scaled to 8 bits (Pillow's own conversion would clip it to white); 32-bit integer
        images hold 16-bit values too; floats are taken as levels 0 to 255.
     3. Transparency is laid on white; palettes, 1-bit and CMYK images are expanded.
     4. A colour profile other than sRGB is applied; a broken one is ignored.
     """
     profile = image.info.get("icc_profile")
-    orientation = orientation_of(image)
+    orientation = orientation_of(image) if turn else 1
     if image.mode.startswith("I") or image.mode == "F":
         image = _to_8_bits(image)
     elif image.has_transparency_data:
@@ -58,12 +59,24 @@ def to_rgb(image: Image.Image) -> Image.Image:
     image = _to_srgb(image, profile) if profile else image
     if image.mode != "RGB":
         image = image.convert("RGB")
-    if orientation in _TRANSPOSE:
-        image = image.transpose(_TRANSPOSE[orientation])
-    if isinstance(image, ImageFile.ImageFile):
-        image = image.copy()  # a plain image: no file behind it, no metadata methods of its format
-    image.info = {}
-    return image
+    return image.transpose(_TRANSPOSE[orientation]) if orientation in _TRANSPOSE else image
+
+
+def turned(pixels: NDArray[np.uint8], orientation: int) -> NDArray[np.uint8]:
+    """Pixels (height, width, 3) as displayed."""
+    if orientation >= 5:
+        pixels = pixels.transpose(1, 0, 2)
+    if orientation in (2, 3, 6, 7):
+        pixels = pixels[:, ::-1]
+    if orientation in (3, 4, 7, 8):
+        pixels = pixels[::-1]
+    return pixels
+
+
+def colour_transform(image: Image.Image) -> ImageCms.ImageCmsTransform | None:
+    """What `to_rgb` will do to the colours of an RGB or grey image; None for nothing."""
+    profile = image.info.get("icc_profile")
+    return _transform(profile, image.mode) if profile else None
 
 
 def _to_8_bits(image: Image.Image) -> Image.Image:

@@ -33,6 +33,8 @@ HTTP_STATUS = "http_status"
 FORMAT = "format"  # as downloaded: jpeg, png, webp, gif, avif, bmp
 FRAMES = "frames"  # of an animation; 1 for a still
 CONSENT = "consent"  # the header that refused, word for word
+ROBOTS = "robots"  # what robots.txt said: allowed, disallowed, none; null when it was not asked
+EXPECTED_SHA256 = "expected_sha256"  # of the bytes, as the list promised them
 TAR, OFFSET, SIZE = "tar", "offset", "size"  # where the stored bytes are
 STORED_SHA256 = "stored_sha256"  # of the stored bytes: proves what lies there, also in a tar of the user's
 
@@ -170,6 +172,8 @@ POOL = pa.schema(
         (FRAMES, pa.int32()),
         (SHA256, pa.string()),
         (CONSENT, pa.string()),
+        (ROBOTS, pa.string()),
+        (EXPECTED_SHA256, pa.string()),
         (SOURCE, pa.string()),
         (ROW, pa.int64()),
         (TAR, pa.string()),

@@ -13,7 +13,8 @@ from urllib.parse import urlsplit
 from curate import schema as c
 from curate.errors import MachineError
 from curate.files import Folder, sha256
-from curate.images import Failed, Stored, StorePolicy, store
+from curate.image_store import Stored, StorePolicy, store
+from curate.images import Failed
 from curate.schema import Outcome
 from curate.uid import fingerprint
 from pipelines import ingest

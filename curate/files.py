@@ -10,11 +10,12 @@ import hashlib
 import json
 import os
 import posixpath
+import shutil
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from io import BytesIO
-from typing import Any
+from typing import IO, Any
 
 import fsspec
 import pyarrow as pa
@@ -26,8 +27,19 @@ CHUNK = 1 << 20
 ATTEMPT = ".attempt-"
 
 
+Content = bytes | IO[bytes]  # a file that is read from its beginning
+
+
 def sha256(data: bytes) -> str:
     return hashlib.sha256(data).hexdigest()
+
+
+def content_sha256(data: Content) -> tuple[str, int]:
+    """The hash and the bytes that it is of."""
+    if isinstance(data, bytes):
+        return sha256(data), len(data)
+    data.seek(0)
+    return hashlib.file_digest(data, "sha256").hexdigest(), data.tell()  # type: ignore[arg-type]
 
 
 def file_sha256(path: str, hint: str = "") -> str:
@@ -181,22 +193,22 @@ class Folder:
         staged = self.stage(name, f"{os.getpid()}", data)
         self.publish(staged, name)
 
-    def stage(self, name: str, attempt: str, data: bytes) -> str:
+    def stage(self, name: str, attempt: str, data: Content) -> str:
         """Write under the attempt's name, durably. Returns that name."""
         head, tail = posixpath.split(name)
         staged = posixpath.join(head, f"{ATTEMPT}{attempt}-{tail}")
         fs, path = self._fs(name), self.path(staged)
         try:
             if fs:
-                fs.pipe_file(path, data)
+                _put(fs, path, data)
                 return staged
             os.makedirs(os.path.dirname(path), exist_ok=True)
             with open(path, "wb") as stream:
-                stream.write(data)
+                _pour(data, stream)
                 stream.flush()
                 os.fsync(stream.fileno())
         except OSError as error:
-            raise _machine_error(error, self.url(name), len(data)) from error
+            raise _machine_error(error, self.url(name), content_sha256(data)[1]) from error
         return staged
 
     def publish(self, staged: str, name: str) -> None:
@@ -234,6 +246,22 @@ class Folder:
         base = self.path()
         for path in sorted(self._store[0].find(self.path(under))):
             yield posixpath.relpath(path, base)
+
+
+def _put(fs: Any, path: str, data: Content) -> None:
+    if isinstance(data, bytes):
+        fs.pipe_file(path, data)
+        return
+    with fs.open(path, "wb") as stream:
+        _pour(data, stream)
+
+
+def _pour(data: Content, stream: IO[bytes]) -> None:
+    if isinstance(data, bytes):
+        stream.write(data)
+    else:
+        data.seek(0)
+        shutil.copyfileobj(data, stream, CHUNK)
 
 
 def _sync_folder(path: str) -> None:

@@ -111,9 +111,13 @@ def _jpeg_ends(data: bytes) -> bool:
 
 
 def _png_ends(data: bytes) -> bool:
-    """Every chunk up to IEND is there and agrees with its checksum (Pillow skips that of the pixels)."""
+    """Every chunk up to IEND is there and agrees with its checksum, and the pixels are all there.
+
+    Pillow looks at neither the checksum of the pixels nor at how many rows they are.
+    """
     at = len(PNG_MAGIC)
     view = memoryview(data)
+    pixels, palette = [], False
     while at + 12 <= len(data):
         (length,) = struct.unpack_from(">I", data, at)
         end = at + 12 + length
@@ -123,10 +127,44 @@ def _png_ends(data: bytes) -> bool:
         critical = not kind[0] & 0x20
         if critical and zlib.crc32(view[at + 4 : end - 4]) != struct.unpack_from(">I", data, end - 4)[0]:
             return False
+        palette |= kind == b"PLTE"
+        if kind == b"IDAT":
+            pixels.append(view[at + 8 : end - 4])
         if kind == b"IEND":
-            return True
+            return (palette or data[25] != _PALETTE) and _inflates_to(pixels, _png_bytes(data))
         at = end
     return False
+
+
+_PALETTE = 3  # colour type of a PNG
+_SAMPLES = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}
+_ADAM7 = ((0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 2, 4), (1, 0, 2, 2), (0, 1, 1, 2))
+
+
+def _png_bytes(data: bytes) -> int:
+    """How many bytes the rows of a PNG are, each with its filter's, before compression."""
+    width, height, depth, colour, _, _, interlaced = struct.unpack_from(">IIBBBBB", data, 16)
+    bits = depth * _SAMPLES.get(colour, 0)
+    passes = _ADAM7 if interlaced else ((0, 0, 1, 1),)
+    total = 0
+    for left, top, across, down in passes:
+        columns, rows = max(0, -(-(width - left) // across)), max(0, -(-(height - top) // down))
+        total += rows * (1 + (columns * bits + 7) // 8) if columns else 0
+    return total
+
+
+def _inflates_to(pieces: list[memoryview], size: int) -> bool:
+    """Nothing is kept of what is inflated, and no more than `size` is."""
+    inflate, found = zlib.decompressobj(), 0
+    try:
+        for piece in pieces:
+            rest: bytes | memoryview = piece
+            while len(rest) and found < size:
+                found += len(inflate.decompress(rest, min(1 << 20, size - found)))
+                rest = inflate.unconsumed_tail
+    except zlib.error:
+        return False
+    return found >= size
 
 
 def _boxes_end(data: bytes) -> bool:

@@ -9,10 +9,11 @@ from dataclasses import dataclass
 
 import cv2
 import numpy as np
-import simplejpeg
+from numpy.typing import NDArray
 from PIL import Image
 
 from curate.image_files import webp_is_still
+from curate.image_jpeg import decode_jpeg
 from curate.image_resize import Pixels
 from curate.image_rgb import colour_transform, to_rgb
 from curate.images import Opened
@@ -22,7 +23,7 @@ STRIP = 1_000_000  # pixels at a time of what has more
 ROOM = 2  # what is shrunk beforehand stays this many times as wide as is wanted, so that the last step is exact
 
 # The most that decoding takes, per pixel, measured at 49 million pixels (tests/hostile/memory.py).
-BYTES_PER_PIXEL = {"avif": 9, "webp": 9, "jpeg": 9, "png": 8, "gif": 6, "bmp": 6}
+BYTES_PER_PIXEL = {"avif": 12, "webp": 9, "jpeg": 9, "png": 8, "gif": 6, "bmp": 6}
 ANIMATED_WEBP, PROGRESSIVE_CMYK = 17, 12
 
 
@@ -50,11 +51,8 @@ def pixels_of(opened: Opened, data: bytes, wanted: tuple[int, int]) -> Part:
     factor = max(1, min(width // wanted[0], height // wanted[1]) // ROOM)
     if opened.format == "jpeg":
         factor = 1 << min(3, factor.bit_length() - 1)  # the decoder's own scaling: the mean of blocks
-        found = _turbo(image, data, factor)
-        if found is None:
-            image.draft(image.mode, (width // factor, height // factor))
-            factor = max(1, round(width / image.width))
-            found = _strips(image.size, image.crop, 1)
+        found = _jpeg(image, data, factor)
+        factor = max(1, round(width / found.shape[1]), round(height / found.shape[0]))
     else:
         factor = factor if width * height > LARGE else 1
         large_still = opened.format == "webp" and width * height > LARGE and webp_is_still(data)
@@ -82,15 +80,28 @@ def _strips(size: tuple[int, int], crop: Callable[[Box], Image.Image], factor: i
     return out
 
 
-def _turbo(image: Image.Image, data: bytes, factor: int) -> Pixels | None:
-    """By libjpeg-turbo straight into an array; None for what Pillow should convert, or decode with forgiveness."""
-    if image.mode not in ("RGB", "L") or colour_transform(image):
-        return None
+def _jpeg(image: Image.Image, data: bytes, factor: int) -> Pixels:
+    """By libjpeg-turbo straight into an array. What it does not convert, Pillow decodes after it has seen it all."""
     width, height = (-(-side // factor) for side in image.size)
-    try:
-        return simplejpeg.decode_jpeg(data, "RGB", min_width=width, min_height=height)
-    except ValueError:  # also for what every viewer forgives: stray bytes between two markers
-        return None
+    colours = {"RGB": "RGB", "L": "GRAY" if colour_transform(image) else "RGB"}.get(image.mode)
+    found = decode_jpeg(data, colours, (width, height)) if colours else decode_jpeg(data, "CMYK") and None
+    if found is None:
+        image.draft(image.mode, (image.width // factor, image.height // factor))
+        return _strips(image.size, image.crop, 1)
+    if not colour_transform(image):
+        return found
+    whole = found[:, :, 0] if found.shape[2] == 1 else found
+    return _strips((width, height), _crop_of(whole, image.info.get("icc_profile")), 1)
+
+
+def _crop_of(whole: NDArray[np.uint8], profile: bytes | None) -> Callable[[Box], Image.Image]:
+    def crop(box: Box) -> Image.Image:
+        strip = Image.fromarray(whole[box[1] : box[3]])
+        if profile:
+            strip.info["icc_profile"] = profile
+        return strip
+
+    return crop
 
 
 def _webp(image: Image.Image, data: bytes) -> Callable[[Box], Image.Image]:
@@ -100,11 +111,4 @@ def _webp(image: Image.Image, data: bytes) -> Callable[[Box], Image.Image]:
     if whole is None or whole.shape[1::-1] != image.size:
         raise OSError("the WebP stream is damaged")
     to_pillow = cv2.COLOR_BGRA2RGBA if whole.shape[2] == 4 else cv2.COLOR_BGR2RGB
-
-    def crop(box: Box) -> Image.Image:
-        strip = Image.fromarray(cv2.cvtColor(whole[box[1] : box[3]], to_pillow))
-        if profile:
-            strip.info["icc_profile"] = profile
-        return strip
-
-    return crop
+    return _crop_of(np.asarray(cv2.cvtColor(whole, to_pillow, dst=whole), np.uint8), profile)

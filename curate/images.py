@@ -13,6 +13,7 @@ from PIL import AvifImagePlugin, Image, ImageFile, WebPImagePlugin
 
 from curate.errors import MachineError
 from curate.image_files import gif_frames, is_whole, looks_like_image, webp_size
+from curate.image_jpeg import decode_jpeg
 from curate.image_rgb import BAD_BYTES, orientation_of, to_rgb
 from curate.schema import Outcome
 
@@ -41,12 +42,16 @@ class Decoded:
     frames: int
 
 
-def decode(data: bytes, *, max_pixels: int = MAX_PIXELS, max_side: int = MAX_SIDE) -> Decoded | Failed:
-    """The whole image as RGB, at its full size."""
+def decode(
+    data: bytes, *, max_pixels: int = MAX_PIXELS, max_side: int = MAX_SIDE, strict: bool = True
+) -> Decoded | Failed:
+    """The whole image as RGB, at its full size. `strict`: also refuse what Pillow would fill up with grey."""
     opened = open_image(data, max_pixels, max_side)
     if isinstance(opened, Failed):
         return opened
     try:
+        if strict and opened.format == "jpeg":
+            decode_jpeg(data, "CMYK" if opened.image.mode == "CMYK" else "GRAY")
         opened.image.load()
         rgb = to_rgb(opened.image)
         if rgb is opened.image:
@@ -62,7 +67,7 @@ def open_stored(data: bytes) -> Image.Image | None:
 
     Whatever `max_pixels` let in opens here: up to what Pillow itself calls a decompression bomb.
     """
-    decoded = decode(data, max_pixels=PILLOW_PIXELS)
+    decoded = decode(data, max_pixels=PILLOW_PIXELS, strict=False)
     return None if isinstance(decoded, Failed) else decoded.image
 
 

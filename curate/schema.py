@@ -11,7 +11,7 @@ import pyarrow as pa
 
 # -- a sample: who it is ------------------------------------------------------------------------
 UID = "uid"  # 32 hex digits, or the input's own
-IMAGE_UID = "image_uid"  # of a download the uid of its pool row; of an image that was here already, made of its bytes
+IMAGE_UID = "image_uid"  # of a download the uid of the row that was fetched; of an image that was here, of its bytes
 ORIGIN = "origin"  # "web" or "synthetic"
 URL = "url"
 CAPTION = "caption"

@@ -6,6 +6,7 @@ index checks that what follows the last member is the end-of-archive mark.
 
 import io
 import tarfile
+import tempfile
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import IO, Any
@@ -13,6 +14,7 @@ from typing import IO, Any
 from curate.errors import InputError
 
 BLOCK = tarfile.BLOCKSIZE
+IN_MEMORY = 16 << 20  # bytes of a tar
 IMAGES = ("jpg", "jpeg", "png", "webp", "gif", "bmp", "avif")  # extensions of a sample's image, by preference
 
 
@@ -24,24 +26,36 @@ class Member:
 
 
 class TarBuilder:
-    """Builds one tar in memory: no times, no owners, USTAR names, members in the order given."""
+    """Builds one tar: no times, no owners, USTAR names, members in the order given.
+
+    A large one is built in a temporary file, so that what strangers send does not fill the memory.
+    """
 
     def __init__(self) -> None:
-        self._buffer = io.BytesIO()
-        self._tar = tarfile.TarFile(fileobj=self._buffer, mode="w", format=tarfile.USTAR_FORMAT)
+        self._file = tempfile.SpooledTemporaryFile(max_size=IN_MEMORY)  # noqa: SIM115
+        self._tar: Any = tarfile.TarFile(fileobj=self._file, mode="w", format=tarfile.USTAR_FORMAT)
 
     def add(self, name: str, data: bytes) -> Member:
         info = tarfile.TarInfo(name)
         info.size = len(data)
         info.mode = 0o644
         self._tar.addfile(info, io.BytesIO(data))
+        self._tar.members = []  # tarfile remembers every member otherwise
         end = self._tar.offset
         padded = -(-len(data) // BLOCK) * BLOCK
         return Member(name, end - padded, len(data))
 
-    def close(self) -> bytes:
+    def finish(self) -> bytes | IO[bytes]:
+        """The tar, or for a large one the file that it is in, to be read from its beginning."""
         self._tar.close()
-        return self._buffer.getvalue()
+        size = self._file.tell()
+        self._file.seek(0)
+        return self._file if size > IN_MEMORY else self._file.read()
+
+    def close(self) -> bytes:
+        """The whole tar."""
+        done = self.finish()
+        return done if isinstance(done, bytes) else done.read()
 
 
 def index(stream: IO[bytes], place: str) -> Iterator[Member]:

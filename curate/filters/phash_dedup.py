@@ -44,13 +44,14 @@ class PHashDedup(Filter):
         pairs = tables[HashPairs.name]["pairs"].filter(pl.col(c.DISTANCE) <= self.max_distance)
         groups = hash_groups(frame[c.PHASH].filter(joined), pairs)
         area = pl.col(c.ORIGINAL_WIDTH).cast(pl.Int64) * pl.col(c.ORIGINAL_HEIGHT)
+        smallest = pl.col(c.UID).min().over(c.IMAGE_UID)  # which of its rows names an image depends on their order
         candidates = (
-            frame.select(c.PHASH, c.IMAGE_UID, area.fill_null(0).alias("area"))
+            frame.select(c.PHASH, c.IMAGE_UID, area.fill_null(0).alias("area"), smallest.alias("smallest"))
             .filter(asked)
             .join(groups, on=c.PHASH, how="inner")
         )
         winners = candidates.sort(
-            "group", "area", c.IMAGE_UID, descending=[False, self.keep == "largest", False]
+            "group", "area", "smallest", c.IMAGE_UID, descending=[False, self.keep == "largest", False, False]
         ).unique("group", keep="first", maintain_order=True)
         losers = candidates.join(winners, on=["group", c.IMAGE_UID], how="anti")[c.IMAGE_UID].unique()
         return ~frame[c.IMAGE_UID].is_in(losers.implode())

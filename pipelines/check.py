@@ -46,9 +46,11 @@ def check(recipe: Recipe, source: Source | None = None) -> dict[str, Any]:
             "looked_at": len(rows),
             "usable": len(usable),
             "more": len(rows) == LOOKED_AT,
+            "with_hash": sum(row.get(c.SHA256) is not None for row in usable) if recipe.input.kind == "urls" else 0,
             "without_caption": sum(row.get(c.CAPTION) is None for row in usable),
             "first_bad": next((row.get(c.ERROR_MESSAGE) for row in rows if row.get(c.OUTCOME)), None),
         },
+        "warnings": warnings(recipe),
         "models": models,
         "signals": families(recipe),
         "corpus": [work.name for work in passes(recipe)],
@@ -59,6 +61,16 @@ def check(recipe: Recipe, source: Source | None = None) -> dict[str, Any]:
             "seconds_per_thousand": round(1000 / URLS_PER_SECOND) if recipe.input.kind == "urls" else None,
         },
     }
+
+
+def warnings(recipe: Recipe) -> list[str]:
+    """What can be run and should not be run unknowingly."""
+    if recipe.input.kind != "urls" or recipe.download.engine != "img2dataset":
+        return []
+    return [
+        "engine: img2dataset connects to private addresses, also by redirect, and reads no robots.txt; "
+        "give it no network that has anything to hide, or use engine: curate"
+    ]
 
 
 def check_training(recipe: Recipe) -> None:

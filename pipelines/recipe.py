@@ -15,6 +15,7 @@ from pydantic import BaseModel, Field, ValidationError, model_validator
 from curate import schema as c
 from curate.errors import RecipeError
 from curate.filters import FILTERS, Filter
+from pipelines.recipe_download import Download, download_problems
 from pipelines.recipe_source import Location, Source
 from pipelines.recipe_training import Evaluation, Loop, Section, Train, Trained, complete
 
@@ -40,6 +41,7 @@ class Input(Section):
     image_column: str = "jpg"
     label_column: str = "label"
     file_column: str = "file"
+    hash_column: str = Field("sha256", description="of a URL list: the sha256 that the bytes at the URL should have")
 
     @model_validator(mode="after")
     def _one_of(self) -> "Input":
@@ -65,28 +67,6 @@ class OpenClip(Section):
     allow_download: bool = False
     sha256: str | None = Field(None, description="refuse other weights than these")
     batch: int = Field(64, ge=1, le=4096)
-
-
-class Download(Section):
-    """img2dataset's names and meanings where it has them."""
-
-    engine: Literal["curate"] = "curate"
-    image_size: int = Field(384, ge=16, le=8192, description="px")
-    resize_mode: Literal["no", "keep_ratio", "keep_ratio_largest", "center_crop", "border"] = "keep_ratio_largest"
-    resize_only_if_bigger: bool = True
-    encode_quality: int = Field(95, ge=1, le=100)
-    min_image_size: int = Field(0, ge=0)
-    max_aspect_ratio: float = Field(float("inf"), ge=1)
-    max_pixels: int = Field(50_000_000, ge=1)
-    max_bytes: int = Field(20_000_000, ge=1)
-    timeout: float = Field(10.0, gt=0, le=600, description="seconds for one try, from DNS to the last byte")
-    retries: int = Field(2, ge=0, le=10)
-    respect_opt_out: bool = True
-    allow_private_hosts: list[str] = Field([], description="host or host:port, for a server of your own")
-    resolve: dict[str, str] = Field({}, description="host or *.suffix -> address:port, like curl's --resolve")
-    contact: str = Field("", description="a page or address for the user agent")
-    concurrency: int = Field(64, ge=1, le=4096)
-    per_host: int = Field(8, ge=1, le=4096)
 
 
 class DatasetOut(Section):
@@ -159,7 +139,7 @@ def build(source: Source) -> Recipe:
         problems += [_explain(e, Recipe) for e in error.errors()]
     problems += _agree(filters, set((data.get("models") or {}) if isinstance(data.get("models"), dict) else {}))
     if recipe is not None:
-        problems += _training(recipe, filters)
+        problems += download_problems(recipe.download) + _training(recipe, filters)
         if not os.path.isabs(recipe.run_dir) and _full(recipe.run_dir, source.base) == str(source.base):
             problems.append((("run_dir",), "this is the recipe's own folder; a run writes its recipe.yaml there"))
     if problems or recipe is None:

@@ -57,6 +57,34 @@ def init(
     write_recipe(folder, template)
 
 
+@app.command(
+    epilog="curate extract 'crawl/*.warc.gz' --out urls   |   curate extract a.html --page https://a.example --out urls"
+)
+def extract(
+    files: Annotated[list[str], typer.Argument(help="WARC, WAT and HTML files, also .gz: paths, globs, URLs")],
+    out: Annotated[str, typer.Option("--out", "-o", help="the folder of the list")],
+    page: Annotated[str | None, typer.Option(metavar="URL", help="with one HTML file: where it came from")] = None,
+    keep_empty: Annotated[bool, typer.Option("--keep-empty", help="also images without an alt-text")] = False,
+    engine: Annotated[str, typer.Option(help="ray or serial")] = "ray",
+    ray_address: Annotated[str | None, typer.Option(help="a Ray cluster instead of this machine")] = None,
+    json: Json = False,
+) -> None:
+    """Web pages to a URL list: every image with its alt-text, once.
+
+    Writes FOLDER/*.parquet with the columns url, caption (the alt-text), title, page and language (as the page says),
+    which a recipe takes as `input: {urls: FOLDER/*.parquet}`. Of srcset the largest, lazy-loaded images where src is
+    a placeholder. The same command again does only what is missing.
+    """
+    from pipelines.cli.extract import extract_files
+    from pipelines.extract.sources import Options
+    from pipelines.recipe import Engine
+
+    if engine not in ("ray", "serial"):
+        raise typer.BadParameter("--engine is ray or serial")
+    means = Engine(kind="ray" if engine == "ray" else "serial", address=ray_address or "local")
+    extract_files(files, out, Options(keep_empty, page), means, json)
+
+
 @app.command(epilog="curate check recipe.yaml   |   curate check recipe.yaml --set download.timeout=5")
 def check(recipe: RecipePath, set: Set = None, json: Json = False) -> None:
     """Check a recipe, its input and its models. Nothing is downloaded."""

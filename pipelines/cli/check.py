@@ -36,6 +36,10 @@ def print_check(found: dict[str, Any]) -> None:
         say(f"            the first that cannot: {given['first_bad']}")
     if given["without_caption"]:
         say(f"            {given['without_caption']:,} have no caption; text rules will drop them")
+    if given["with_hash"]:
+        say(f"            {given['with_hash']:,} say which sha256 the bytes have; download.hash_mismatch is for others")
+    for line in found["warnings"]:
+        say(f"  warning   {line}")
     for name, identity in found["models"].items():
         say(f"  model     {name}, {identity}")
     say(f"  measures  {', '.join(found['signals']) or 'nothing'}")

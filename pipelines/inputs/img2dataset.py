@@ -21,6 +21,7 @@ MESSAGES: tuple[tuple[str, Outcome], ...] = (
     (r"HTTP Error 410", Outcome.GONE),
     (r"HTTP Error 429", Outcome.TOO_MANY_REQUESTS),
     (r"HTTP Error 4\d\d", Outcome.CLIENT_ERROR),
+    (r"HTTP Error 3\d\d", Outcome.BAD_REDIRECT),
     (r"HTTP Error 5\d\d", Outcome.SERVER_ERROR),
     (r"timed out", Outcome.TIMEOUT),
     (r"Name or service not known|getaddrinfo|name resolution|No address", Outcome.DNS),
@@ -28,13 +29,14 @@ MESSAGES: tuple[tuple[str, Outcome], ...] = (
     (r"reset by peer|Remote end closed", Outcome.RESET),
     (r"refused|unreachable", Outcome.CONNECT),
     (r"IncompleteRead", Outcome.TRUNCATED_BODY),
-    (r"not allowed by|header|directive", Outcome.OPTED_OUT),
+    (r"disallowed by|directive", Outcome.OPTED_OUT),
     (r"hash mismatch", Outcome.HASH_MISMATCH),
-    (r"area too large", Outcome.TOO_MANY_PIXELS),
+    (r"area too large|Unable to allocate|Insufficient memory", Outcome.TOO_MANY_PIXELS),
     (r"too small", Outcome.TOO_SMALL),
     (r"aspect ratio", Outcome.BAD_ASPECT),
+    (r"buf\.empty", Outcome.EMPTY_BODY),  # OpenCV's words
     (r"decoding", Outcome.DAMAGED_IMAGE),
-    (r"unknown url type|control characters|no host", Outcome.BAD_URL),
+    (r"unknown url type|control characters|no host|nonnumeric port|codec can't encode|Invalid IPv6", Outcome.BAD_URL),
 )
 
 

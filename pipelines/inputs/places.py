@@ -4,6 +4,9 @@ import gzip
 import hashlib
 import os
 import posixpath
+import shutil
+import tempfile
+import zlib
 from concurrent.futures import ThreadPoolExecutor
 from typing import IO
 
@@ -47,15 +50,28 @@ def open_bytes(path: str) -> IO[bytes]:
 
 
 def open_parquet(path: str) -> pq.ParquetFile:
-    """A Parquet file; a remote or gzipped one is read whole. Raises InputError."""
+    """A Parquet file; a remote or gzipped one is copied to a temporary file first. Raises InputError."""
     try:
         fs, name = fsspec.core.url_to_fs(path)
-        if path.endswith(".gz") or not isinstance(fs, LocalFileSystem):
-            with open_bytes(path) as stream:
-                return files.open_parquet(pa.BufferReader(stream.read()))
-        return files.open_parquet(name)
-    except (pa.ArrowException, OSError, EOFError) as error:
+        if not path.endswith(".gz") and isinstance(fs, LocalFileSystem):
+            return files.open_parquet(name)
+        with tempfile.NamedTemporaryFile(suffix=".parquet") as copy, open_bytes(path) as stream:
+            shutil.copyfileobj(stream, copy, 1 << 20)
+            copy.flush()
+            return files.open_parquet(copy.name)  # stays open, and its name goes
+    except (pa.ArrowException, OSError, EOFError, zlib.error) as error:
         raise InputError(f"{path}: not readable as Parquet ({error})", "write the file anew") from error
+
+
+def row_bytes(file: pq.ParquetFile, names: list[str]) -> int:
+    """About how many bytes a row of these columns is in memory, at least 1: that of the largest row group."""
+    most = 1
+    for number in range(file.num_row_groups):
+        group = file.metadata.row_group(number)
+        chunks = (group.column(i) for i in range(group.num_columns))
+        size = sum(chunk.total_uncompressed_size for chunk in chunks if chunk.path_in_schema.split(".")[0] in names)
+        most = max(most, size // max(1, group.num_rows))
+    return most
 
 
 def content(path: str) -> str:

@@ -1,7 +1,7 @@
 """Rows of `schema.INPUT`, and the stated rule by which text from anywhere becomes text that can be stored.
 
 NUL characters and lone surrogates become U+FFFD, bytes are read as UTF-8, and a text ends after 10,000 characters.
-Nothing else is changed.
+A URL loses the user name and password that it may have: no file of a run holds them. Nothing else is changed.
 """
 
 import re
@@ -29,12 +29,21 @@ def clean(text: object) -> str | None:
     return _UNSTORABLE.sub("\ufffd", str(text))[:MAX_TEXT]
 
 
+# As a browser reads it: the authority ends at the first slash, backslash, question mark or hash.
+USER_INFO = r"^(\s*[A-Za-z][A-Za-z0-9+.-]*:[/\\]{2,})[^/\\?#]*@"
+
+
+def without_user(url: str | None) -> str | None:
+    """The URL without the user name and password in it."""
+    return re.sub(USER_INFO, r"\1", url) if url else url
+
+
 def asked(source: str, row: int, url: object, caption: object, **more: Any) -> dict[str, Any]:
     """One row that is asked for. A row without a url, where one is needed, is for the caller to mark."""
     return {
         c.SOURCE: source,
         c.ROW: row,
-        c.URL: clean(url),
+        c.URL: without_user(clean(url)),
         c.CAPTION: clean(caption),
         **more,
     }

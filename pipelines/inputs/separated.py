@@ -11,10 +11,12 @@ from collections.abc import Iterator
 from itertools import islice
 from typing import NamedTuple
 
+from pipelines.inputs.lines import MOST
+
 MOST_LINES = 100  # of one record
 _END = "\n"  # put after the last line: a reader that takes it is still inside quotes
 
-csv.field_size_limit(10_000_000)
+csv.field_size_limit(MOST)
 
 
 class Record(NamedTuple):
@@ -26,21 +28,25 @@ def records(lines: Iterator[str], separator: str) -> Iterator[Record]:
     """The records of a text whose lines keep their ends. Empty lines are passed over."""
     ahead: deque[str] = deque()
     line, width = 1, None
-    while True:
-        if not ahead:
-            ahead.extend(islice(lines, 1))
-        if not ahead:
-            return
-        taken, fields = _quoted(ahead, lines, separator, width) if '"' in ahead[0] else (1, _plain(ahead[0], separator))
-        for _ in range(taken):
-            ahead.popleft()
+    fields: list[str] | str
+    while (text := ahead.popleft() if ahead else next(lines, None)) is not None:
+        taken = 1
+        if len(text) > MOST:
+            fields = f"longer than {MOST:,} bytes"
+        elif '"' not in text:
+            fields = _plain(text, separator)
+        else:
+            ahead.appendleft(text)
+            taken, fields = _quoted(ahead, lines, separator, width)
+            for _ in range(taken):
+                ahead.popleft()
         if fields:
             yield Record(line, fields)
             width = width or (len(fields) if isinstance(fields, list) else None)
         line += taken
 
 
-def _plain(line: str, separator: str) -> list[str] | str:
+def _plain(line: str, separator: str) -> list[str]:
     """A line without quotes, of which there are most."""
     line = line.rstrip("\r\n")
     return line.split(separator) if line else []
@@ -50,17 +56,22 @@ def _quoted(ahead: deque[str], lines: Iterator[str], separator: str, width: int 
     """How many lines the record takes, and its fields or what is wrong with its first line."""
 
     def feed() -> Iterator[str]:
+        total = 0
         for number in range(MOST_LINES):
             if number == len(ahead):
                 ahead.extend(islice(lines, 1))
-            if number == len(ahead):
+            if number == len(ahead) or total > MOST:
                 break
+            total += len(ahead[number])
             yield ahead[number]
         yield _END
 
-    reader = csv.reader(feed(), delimiter=separator)
     try:
+        reader = csv.reader((ahead[0], _END), delimiter=separator)
         fields = next(reader)
+        if reader.line_num > 1:
+            reader = csv.reader(feed(), delimiter=separator)
+            fields = next(reader)
     except csv.Error as error:
         return 1, f"not readable ({error})"
     taken = reader.line_num

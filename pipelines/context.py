@@ -25,7 +25,7 @@ from pipelines.progress import Progress
 from pipelines.recipe import Recipe
 from pipelines.workspace import LOGS, RUN_LOG, Workspace
 
-OURS = re.compile(r"\d{5}(\.\w+)?\.(tar|parquet)")  # what stages write into their folders
+OURS = re.compile(r"d?\d{5,}(\.\w+)?\.(tar|parquet)")  # what stages write into their folders
 
 
 @dataclass

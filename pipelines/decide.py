@@ -17,7 +17,7 @@ from pipelines.corpus import whole_tables
 from pipelines.recipe import Recipe
 from pipelines.workspace import FUNNEL, POOL, SUBSET, SUBSET_IDS, Workspace
 
-VERSION = 1
+VERSION = 2
 ENTRY = "subset"
 
 

@@ -12,10 +12,11 @@ from curate import schema as c
 from curate.filters.phash_dedup import PHashDedup, hash_groups
 from curate.planted import PlantedServer, PlantedWeb, plant
 from curate.planted.truth import pair_scores, precision_recall
+from curate.signal_store import Columns
 from pipelines.decide import read as read_columns
 from pipelines.decide import tables
 from pipelines.recipe import Recipe
-from pipelines.workspace import SUBSET, Workspace
+from pipelines.workspace import POOL, SUBSET, Workspace
 
 RECIPE = """\
 # The recipe of `curate demo`. The web that it curates lives only while the demo runs.
@@ -82,7 +83,7 @@ def planted_site(folder: Path, seed: int, pairs: int, engine: str) -> Iterator[t
 
 def judge(recipe: Recipe, workspace: Workspace, web: PlantedWeb) -> list[Judgement]:
     """Precision and recall of each part against the planted truth."""
-    truth = pl.read_parquet(web.truth)
+    truth = planted_rows(workspace, web)
     subset = pl.from_arrow(workspace.folder.read_table(SUBSET))
     assert isinstance(subset, pl.DataFrame)
     frame = read_columns(recipe, workspace, [c.OUTCOME, c.PHASH])
@@ -98,6 +99,12 @@ def judge(recipe: Recipe, workspace: Workspace, web: PlantedWeb) -> list[Judgeme
     asked = scored(workspace)
     found.append(_judgement("clip_score", "wrong captions", ~subset[c.KEEP].filter(asked), wrong(truth).filter(asked)))
     return found
+
+
+def planted_rows(workspace: Workspace, web: PlantedWeb) -> pl.DataFrame:
+    """The truth of every row of the pool, in the pool's order: rows of a URL behind its first stand at its end."""
+    rows = Columns(workspace.folder).frame({POOL: [c.ROW]})[c.ROW]
+    return pl.read_parquet(web.truth)[rows.cast(pl.UInt32)]
 
 
 def scored(workspace: Workspace) -> pl.Series:
@@ -134,7 +141,7 @@ def _duplicates(recipe: Recipe, workspace: Workspace, frame: pl.DataFrame, truth
 
 def outcome_confusion(workspace: Workspace, web: PlantedWeb, frame: pl.DataFrame) -> list[dict[str, Any]]:
     """Rows whose outcome is another than the planted one, counted by (planted, found)."""
-    truth = pl.read_parquet(web.truth)
+    truth = planted_rows(workspace, web)
     both = pl.DataFrame({"planted": truth["answer"], "found": frame[c.OUTCOME]})
     wrong = both.filter(pl.col("planted") != pl.col("found"))
     return wrong.group_by("planted", "found").len("rows").sort("planted", "found").to_dicts()

@@ -13,6 +13,7 @@ from pipelines.columns import homes
 from pipelines.decide import read as read_columns
 from pipelines.decide import tables
 from pipelines.recipe import Recipe
+from pipelines.repeats import is_repeats
 from pipelines.workspace import DATASET, POOL, SUBSET, Workspace
 
 
@@ -52,7 +53,8 @@ def _life(recipe: Recipe, workspace: Workspace, shard: str, row: dict[str, Any],
     life.lines.append(("input", f"row {row[c.ROW]} of {row[c.SOURCE]}: {row[c.URL]} {row[c.CAPTION]!r}"))
     if verdict[c.REASON] == "input.repeated":
         life.lines.append(("input", "dropped: repeated; the same url and caption are asked for elsewhere too"))
-    life.lines.append(("download", _download(row)))
+    once = "; asked once, for the first row of this url" if is_repeats(shard) else ""
+    life.lines.append(("download", _download(row) + once))
     if row[c.OUTCOME] == c.Outcome.OK:
         values = _signals(recipe, workspace, shard, row["place"])
         life.lines += [("signals", ", ".join(f"{n} {_short(v)}" for n, v in values.items()))] if values else []
@@ -69,7 +71,8 @@ def _download(row: dict[str, Any]) -> str:
         kind = c.OUTCOME_CLASS[c.Outcome(row[c.OUTCOME])]
         return f"failed: {row[c.OUTCOME]} ({kind}): {row[c.ERROR_MESSAGE] or 'no message'}"
     size = f"{row[c.ORIGINAL_WIDTH]}x{row[c.ORIGINAL_HEIGHT]}"
-    return f"ok: {row[c.FORMAT]}, {size}, stored {row[c.WIDTH]}x{row[c.HEIGHT]} in {row[c.TAR]} as {row[c.KEY]}"
+    where = f"{row[c.TAR]} at byte {row[c.OFFSET]:,}"
+    return f"ok: {row[c.FORMAT]}, {size}, stored {row[c.WIDTH]}x{row[c.HEIGHT]} in {where}, key {row[c.KEY]}"
 
 
 def _signals(recipe: Recipe, workspace: Workspace, shard: str, place: int) -> dict[str, Any]:

@@ -18,7 +18,7 @@ from pipelines.inputs import table as image_tables
 from pipelines.pool_shard import PoolShard
 from pipelines.workspace import INPUT
 
-VERSION = 2
+VERSION = 3
 
 
 @dataclass

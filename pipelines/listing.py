@@ -3,10 +3,17 @@
 It runs in the driver, as a stream. Shards that come out with the same content as before keep their entry,
 so a list that grew at its end leaves the old shards' downloads as they are. A shard whose images lie in the
 user's files is bound to the bytes of those files: a table or tar that was changed in its place is read anew.
+
+A URL that a list holds several times is asked for once: the rows behind its first go to shards of their own
+(pipelines/repeats.py).
 """
 
 import json
-from collections.abc import Callable, Iterator
+import shutil
+import tempfile
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
 from types import ModuleType
 from typing import Any
 
@@ -14,16 +21,19 @@ import pyarrow as pa
 
 from curate import schema as c
 from curate.errors import InputError
-from curate.files import canonical_json, sha256, table_bytes
+from curate.files import Folder, canonical_json, sha256, table_bytes
 from curate.manifest import Entry, Manifest
 from curate.uid import fingerprint
+from pipelines import repeats
 from pipelines.engine.unit import MAX_BYTES
 from pipelines.inputs import images, img2dataset, places, table, urls, webdataset
 from pipelines.inputs.rows import tables
 from pipelines.recipe import Recipe
-from pipelines.workspace import INPUT, SOURCES, Workspace
+from pipelines.seen import Seen, key_of
+from pipelines.workspace import INPUT, LOGS, SOURCES, Workspace
 
-VERSION = 2
+VERSION = 3
+PROMISED = [name for name in (c.SHA256, c.EXPECTED_SHA256) if name in c.INPUT.names]  # what the bytes shall be
 READERS: dict[str, ModuleType] = {
     "urls": urls,
     "table": table,
@@ -44,8 +54,8 @@ def list_input(recipe: Recipe, workspace: Workspace, advance: Callable[[int], No
         return manifest.rows()
     workspace.folder.sweep(INPUT)
     before, manifest.entries = Manifest(workspace.folder, INPUT, manifest.entries), {}
-    for number, rows in enumerate(shards(reader.read(recipe.input), recipe.samples_per_shard)):
-        shard, data = f"{number:05d}", table_bytes(_bound(rows, contents))
+    for shard, rows in _shards(recipe, workspace, contents):
+        data = table_bytes(rows)
         record = {f"{shard}.parquet": {"sha256": sha256(data), "bytes": len(data)}}
         known = before.entries.get(shard)
         if known is None or known.files != record or before.damage(shard) is not None:
@@ -61,6 +71,33 @@ def list_input(recipe: Recipe, workspace: Workspace, advance: Callable[[int], No
         workspace.folder.remove(f"{INPUT}/{shard}.parquet")
     manifest.save()
     return manifest.rows()
+
+
+def _shards(recipe: Recipe, workspace: Workspace, contents: dict[str, str]) -> Iterator[tuple[str, pa.Table]]:
+    """The shards of the input by name."""
+    most = recipe.samples_per_shard
+    if recipe.input.kind != "urls":
+        for number, shard in enumerate(shards(READERS[recipe.input.kind].read(recipe.input), most)):
+            yield f"{number:05d}", _bound(shard, contents)
+        return
+    with _scratch(workspace.folder) as place:
+        yield from once(urls.read_tables(recipe.input), most, Seen(place))
+
+
+@contextmanager
+def _scratch(folder: Folder) -> Iterator[Path]:
+    """A folder for a while: in the run's own, where there is room for it; for a run that lies elsewhere, here."""
+    if not folder.local:
+        with tempfile.TemporaryDirectory(prefix="curate-") as made:
+            yield Path(made)
+        return
+    place = Path(folder.path(f"{LOGS}/seen"))
+    shutil.rmtree(place, ignore_errors=True)  # of a process that was killed
+    place.mkdir(parents=True)
+    try:
+        yield place
+    finally:
+        shutil.rmtree(place, ignore_errors=True)
 
 
 def _contents(paths: list[str], workspace: Workspace) -> dict[str, str]:
@@ -111,6 +148,49 @@ def shards(rows: Iterator[dict[str, Any]], most: int) -> Iterator[pa.Table]:
         cut = _cut(whole, most)
         yield whole.slice(0, cut).combine_chunks()
         whole = whole.slice(cut)
+
+
+def once(batches: Iterable[pa.Table], most: int, seen: Seen) -> Iterator[tuple[str, pa.Table]]:
+    """Shards of at most `most` rows by name: the first row of every URL, and the repeats, each in the list's order."""
+    firsts, repeated = _Filling("", most), _Filling(repeats.PREFIX, most)
+    for batch in batches:
+        found = seen.firsts(list(_keys(batch)))
+        again = [first for first in found if first is not None]
+        yield from firsts.add(batch.filter(pa.array([first is None for first in found])))
+        rows = batch.filter(pa.array([first is not None for first in found]))
+        names = [f"{first // most:05d}" for first in again]
+        yield from repeated.add(repeats.pointing(rows, names, [first % most for first in again]))
+    yield from firsts.rest()
+    yield from repeated.rest()
+
+
+def _keys(batch: pa.Table) -> Iterator[bytes | None]:
+    """What a row asks for; None for one that asks for nothing, which is like no other."""
+    urls, promised = batch.column(c.URL).to_pylist(), [batch.column(name).to_pylist() for name in PROMISED]
+    for url, *promises in zip(urls, *promised, strict=True):
+        yield None if url is None else key_of(url, *(promise or "" for promise in promises))
+
+
+class _Filling:
+    """Rows come in, and whole shards go out."""
+
+    def __init__(self, prefix: str, most: int) -> None:
+        self.prefix, self.most, self.number = prefix, most, 0
+        self.held = c.INPUT.empty_table()
+
+    def add(self, rows: pa.Table) -> Iterator[tuple[str, pa.Table]]:
+        self.held = pa.concat_tables([self.held, rows])
+        while self.held.num_rows >= self.most:
+            yield self._take()
+
+    def rest(self) -> Iterator[tuple[str, pa.Table]]:
+        if self.held.num_rows:
+            yield self._take()
+
+    def _take(self) -> tuple[str, pa.Table]:
+        shard, self.held = self.held.slice(0, self.most), self.held.slice(self.most)
+        self.number += 1
+        return f"{self.prefix}{self.number - 1:05d}", shard.combine_chunks()
 
 
 def _cut(table: pa.Table, most: int) -> int:

@@ -8,10 +8,12 @@ from typing import Any
 from curate import schema as c
 from curate.dataset import UNDER as DATASET
 from curate.errors import CurateError
-from curate.files import ATTEMPT
+from curate.files import ATTEMPT, sha256
 from curate.manifest import Manifest
+from curate.pool import Pool, image_columns
 from curate.tars import index, split_key
-from pipelines.workspace import FUNNEL, INPUT, POOL, SUBSET, Workspace
+from pipelines.repeats import TAKEN, first_rows, is_repeats
+from pipelines.workspace import FUNNEL, INPUT, POOL, SUBSET, Workspace, left_out
 
 
 @dataclass
@@ -33,7 +35,7 @@ Check = Callable[[Workspace, Proof], Iterator[str]]
 def verify(workspace: Workspace) -> Proof:
     """The run, and the rounds, arms and models in it."""
     proof = Proof()
-    _whole(workspace, proof, (_rows, _funnel, _dataset))
+    _whole(workspace, proof, (_rows, _repeats, _funnel, _dataset))
     proof.rows = workspace.manifest(POOL).rows()
     for inner in workspace.inner():
         # What an earlier pool or recipe left is not wrong: its bytes are looked at, its sums are of another pool.
@@ -66,7 +68,7 @@ def _folder(manifest: Manifest, proof: Proof) -> None:
         proof.problems += [found for found in threads.map(manifest.damage, sorted(manifest.entries)) if found]
     proof.files += len(named)
     proof.bytes += sum(r["bytes"] for e in manifest.entries.values() for r in e.files.values())
-    proof.quarantined += sum(len(e.quarantined) for e in manifest.entries.values())
+    proof.quarantined += sum(left_out(manifest.under, e) for e in manifest.entries.values())
     if not manifest.under:
         return
     for name in manifest.folder.names(manifest.under):
@@ -91,6 +93,25 @@ def _rows(workspace: Workspace, proof: Proof) -> Iterator[str]:
         for shard, entry in pool.entries.items():
             if shard in entries and entries[shard].rows != entry.rows:
                 yield f"{under}/{shard}: {entries[shard].rows} rows, the pool has {entry.rows}"
+
+
+def _repeats(workspace: Workspace, proof: Proof) -> Iterator[str]:
+    """A row whose URL was fetched for another row says what that row says, and its bytes lie where it says."""
+    folder, pool = workspace.folder, Pool(workspace.folder)
+    for shard in filter(is_repeats, pool.shards()):
+        held = pool.table(shard)
+        firsts = first_rows(folder, folder.read_table(f"{INPUT}/{shard}.parquet"))
+        if not held.select(TAKEN).equals(firsts.select(TAKEN)):
+            yield f"{POOL}/{shard}: not what came for the first rows of its URLs"
+        stored = held.select([c.TAR, c.OFFSET, c.SIZE, c.STORED_SHA256]).filter(held.column(c.TAR).is_valid())
+        stored = stored.sort_by([(c.TAR, "ascending"), (c.OFFSET, "ascending")])
+        missing = [tar for tar in stored.column(c.TAR).unique().to_pylist() if not folder.exists(f"{POOL}/{tar}")]
+        if missing:
+            yield f"{POOL}/{shard}: points to {missing[0]}, which is not there"
+            continue
+        for row, data in zip(stored.to_pylist(), pool.images(*image_columns(stored)), strict=True):
+            if data is None or sha256(data) != row[c.STORED_SHA256]:
+                yield f"{POOL}/{shard}: its image at byte {row[c.OFFSET]:,} of {row[c.TAR]} is not there"
 
 
 def _funnel(workspace: Workspace, proof: Proof) -> Iterator[str]:

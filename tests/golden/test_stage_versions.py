@@ -13,14 +13,17 @@ import pytest
 from PIL import Image
 
 from curate import dataset
-from curate.files import Folder
-from pipelines import ingest, listing
+from curate import schema as c
+from curate.files import Folder, table_bytes
+from pipelines import ingest, listing, repeats
+from pipelines.engine.unit import Unit
 from tests.pipelines.inputs.small_run import run
 
 RECORDED = {
-    "input": (2, "bf88259c8983f5f5"),
-    "pool": (2, "785a4afbea3869df"),
+    "input": (3, "bf88259c8983f5f5"),
+    "pool": (3, "ec65504ea5d02d59"),
     "dataset": (2, "01a879ac54bf1dd6"),
+    "repeats": (1, "368ebc0ddc89a261"),
 }
 
 
@@ -64,3 +67,20 @@ def test_output_and_version_belong_together(made, stage, version):
     for path in sorted((made / "run" / stage).glob("*.tar")):
         data += path.read_bytes()
     assert (version, hashlib.sha256(data).hexdigest()[:16]) == RECORDED[stage]
+
+
+def test_repeats_and_their_version_belong_together(tmp_path):
+    folder, at = Folder(str(tmp_path)), {"url": "http://a/1", "source": "l.txt"}
+    came = {**at, "uid": "1" * 32, "image_uid": "1" * 32, "outcome": "ok", "tar": "00000.tar", "offset": 512, "size": 9}
+    lost = {**at, "uid": "2" * 32, "image_uid": "2" * 32, "outcome": "404", "error_message": "HTTP 404"}
+    rows = [{**at, "row": 8 - i, "caption": "xyz"[i], "tar": "row:00000", "offset": 1 - i % 2} for i in range(3)]
+    folder.write("pool/00000.parquet", table_bytes(pa.Table.from_pylist([came, lost], c.POOL)))
+    folder.write("input/d00000.parquet", table_bytes(pa.Table.from_pylist(rows, c.INPUT)))
+    (part,) = repeats.RepeatsTask(folder).run(Unit("repeats", "d00000", 3, {}, None), range(3))
+    folder.write("pool/d00000.parquet", part.files["d00000.parquet"])
+    made = folder.read_table("pool/d00000.parquet").to_pylist()
+    text = json.dumps(
+        [{name: value for name, value in row.items() if value is not None} for row in made], sort_keys=True
+    )
+    assert part.states == {"404": 2, "ok": 1}
+    assert (repeats.VERSION, hashlib.sha256(text.encode()).hexdigest()[:16]) == RECORDED["repeats"]

@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: demo test check bench clean
+.PHONY: demo test check bench hostile clean
 
 demo: $(READY)
 	$(BIN)/curate demo
@@ -20,6 +20,9 @@ check: $(READY)
 
 bench: $(READY)
 	$(BIN)/python -m tests.bench
+
+hostile: $(READY)
+	$(BIN)/python -m tests.hostile
 
 $(READY): pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)

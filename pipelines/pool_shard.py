@@ -6,7 +6,7 @@ import pyarrow as pa
 
 from curate import schema as c
 from curate.dataset import extension
-from curate.files import table_bytes
+from curate.files import Content, table_bytes
 from curate.schema import Outcome
 from curate.tars import TarBuilder
 from curate.uid import content_uid
@@ -24,12 +24,14 @@ class PoolShard:
         self._stored = 0
         self._stored_as: dict[str, dict[str, Any]] = {}  # image_uid -> where its bytes are in this shard's tar
 
-    def fail(self, asked: dict[str, Any], outcome: Outcome, message: str | None, **facts: Any) -> None:
+    def fail(self, asked: dict[str, Any], outcome: Outcome, message: str | None, **facts: Any) -> str:
+        """Returns the row's uid."""
         uid = asked[c.UID] or self._uid(asked, None)
         self._add(asked, uid, uid, outcome, message, facts)
+        return uid
 
-    def keep(self, asked: dict[str, Any], facts: dict[str, Any], data: bytes | None, **more: Any) -> None:
-        """`data` is stored in this shard's tar; None leaves it in the tar that the row names.
+    def keep(self, asked: dict[str, Any], facts: dict[str, Any], data: bytes | None, **more: Any) -> str:
+        """Returns the row's uid. `data` is stored in this shard's tar; None leaves it in the tar that the row names.
 
         A download is an image of its own. Images that were here already are told by their bytes: whatever rows
         and shards they come in, the same bytes are one image, and other bytes are another.
@@ -41,13 +43,15 @@ class PoolShard:
         elif asked[c.TAR] and image_uid in self._stored_as:
             where = self._stored_as[image_uid]
         else:
-            member = self._tar.add(f"{self._key()}.{extension(data)}", data)
+            member = self._tar.add(f"{self.next_key}.{extension(data)}", data)
             self._stored += 1
             where = {c.TAR: f"{self.shard}.tar", c.OFFSET: member.offset, c.SIZE: member.size}
             self._stored_as[image_uid] = where
         self._add(asked, uid, image_uid, Outcome.OK, None, {**facts, **where, **more})
+        return uid
 
-    def _key(self) -> str:
+    @property
+    def next_key(self) -> str:
         return f"{self.shard}{len(self._rows):04d}"
 
     def _uid(self, asked: dict[str, Any], digest: str | None) -> str:
@@ -65,16 +69,16 @@ class PoolShard:
         facts: dict[str, Any],
     ) -> None:
         row = {name: asked.get(name) for name in (c.URL, c.CAPTION, c.LABEL, c.SOURCE, c.ROW)}
-        row |= {c.UID: uid, c.IMAGE_UID: image_uid, c.ORIGIN: c.WEB, c.KEY: self._key()}
+        row |= {c.UID: uid, c.IMAGE_UID: image_uid, c.ORIGIN: c.WEB, c.KEY: self.next_key}
         row |= {c.OUTCOME: str(outcome), c.STATUS: c.img2dataset_status(outcome), c.ERROR_MESSAGE: message}
         row |= facts
         self._rows.append(row)
 
     def part(self) -> Part:
         table = pa.Table.from_pylist(self._rows, schema=c.POOL)
-        files = {f"{self.shard}.parquet": table_bytes(table)}
+        files: dict[str, Content] = {f"{self.shard}.parquet": table_bytes(table)}
         if self._stored:
-            files[f"{self.shard}.tar"] = self._tar.close()
+            files[f"{self.shard}.tar"] = self._tar.finish()
         counts: dict[str, int] = {}
         for row in self._rows:
             counts[row[c.OUTCOME]] = counts.get(row[c.OUTCOME], 0) + 1

@@ -14,7 +14,7 @@ from pipelines.models import declared
 from pipelines.progress import Progress, Quiet
 from pipelines.recipe import Recipe
 from pipelines.scorers import score
-from pipelines.workspace import RECIPE
+from pipelines.workspace import RECIPE, left_out
 
 
 @dataclass
@@ -85,13 +85,14 @@ def finish(context: Context) -> None:
     for one in (workspace, *workspace.inner()):
         for under in one.stages():
             if under not in dict(one.folder.mounts):
-                found = sum(len(entry.quarantined) for entry in one.manifest(under).entries.values())
+                found = sum(left_out(under, entry) for entry in one.manifest(under).entries.values())
                 counts[one.folder.url(under)] = found
     context.summary.quarantined = sum(counts.values())
     context.summary.made = context.made.total()
     if context.summary.quarantined:
         places = ", ".join(f"{under}: {count}" for under, count in counts.items() if count)
         raise QuarantineError(
-            f"{context.summary.quarantined} rows are quarantined: every process that handled them died ({places})",
+            f"{context.summary.quarantined} rows are quarantined: they end every process that handles them, or are"
+            f" not what the list promised ({places})",
             f"curate verify {shlex.quote(workspace.folder.url())} counts them; the rest of the run is done",
         )

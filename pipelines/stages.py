@@ -5,10 +5,10 @@ import shlex
 from curate import dataset
 from curate import schema as c
 from curate.errors import GateError
-from pipelines import corpus, decide, materialize
+from pipelines import corpus, decide, materialize, repeats
 from pipelines.columns import passes
 from pipelines.context import Context, drop_stale
-from pipelines.download.task import download_unit_task
+from pipelines.download.plan import pool_plan
 from pipelines.engine.unit import Unit
 from pipelines.listing import list_input
 from pipelines.measure import MeasureTask, Scorer
@@ -29,13 +29,16 @@ def fill_pool(context: Context) -> None:
     """Download or ingest. Raises GateError when too little came."""
     recipe, workspace = context.recipe, context.workspace
     listed = workspace.manifest(INPUT)
-    task, mark = download_unit_task(recipe, context.folder)
+    plan = pool_plan(recipe, context.folder, context.engine)
     units = (
-        Unit(POOL, shard, entry.rows, {POOL: mark(entry.content())}, shard)
+        Unit(POOL, shard, entry.rows, dict.fromkeys(plan.folders, plan.mark(entry.content())), shard)
         for shard, entry in sorted(listed.entries.items())
+        if not repeats.is_repeats(shard)
     )
-    context.drive("download" if recipe.input.kind == "urls" else "ingest", units, [POOL], task)
-    drop_stale(workspace.manifest(POOL), set(listed.entries))
+    context.drive("download" if recipe.input.kind == "urls" else "ingest", units, plan.folders, plan.task)
+    for under in plan.folders:
+        drop_stale(workspace.manifest(under), set(listed.entries))
+    fill_repeats(context)
     look_at_pool(context)
     states, rows = context.summary.outcomes, workspace.manifest(POOL).rows()
     share = context.summary.downloaded / max(1, rows)
@@ -47,6 +50,12 @@ def fill_pool(context: Context) -> None:
             f" not {recipe.gates.min_success_rate:.1%} ({causes})",
             f"curate status {shlex.quote(recipe.run_dir)} --json has all outcomes; lower the gate to go on",
         )
+
+
+def fill_repeats(context: Context) -> None:
+    """The pool's rows whose URL was fetched for another row."""
+    if units := list(repeats.units(context.workspace)):
+        context.drive("repeats", units, [POOL], repeats.RepeatsTask(context.folder))
 
 
 def look_at_pool(context: Context) -> None:

@@ -4,11 +4,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from curate.files import Folder
-from curate.manifest import Manifest
+from curate.manifest import Entry, Manifest
+from curate.schema import Outcome
 
 RECIPE = "recipe.yaml"
 INPUT = "input"
 POOL = "pool"
+CONSENT = "consent"  # who was asked when, and what servers said about use by machines; nothing is made from it
+QUARANTINE = "quarantine"  # bytes that were put aside
 DATASET = "dataset"
 TRAIN, EVAL, METRICS = "train", "eval", "metrics.parquet"
 RECORD = "record.json"
@@ -61,8 +64,15 @@ class Workspace:
 
     def stages(self) -> list[str]:
         """Every folder that has a manifest, in the order of the data's way."""
-        folders = [INPUT, POOL, *self.families(), *self.passes(), "", DATASET, TRAIN, EVAL]
+        folders = [INPUT, POOL, CONSENT, QUARANTINE, *self.families(), *self.passes(), "", DATASET, TRAIN, EVAL]
         return [under for under in folders if self.folder.exists(f"{under}/manifest.json".lstrip("/"))]
+
+
+def left_out(under: str, entry: Entry) -> int:
+    """Rows of a shard that somebody should look at: they end processes, or are not what was promised."""
+    if under == POOL:
+        return entry.states.get(Outcome.WORKER_CRASH, 0)
+    return entry.rows if under == QUARANTINE else len(entry.quarantined)
 
 
 def model_folder(name: str) -> str:

@@ -30,10 +30,13 @@ class Fetched:
     body: bytes | None = field(default=None, repr=False)
     http_status: int | None = None
     message: str | None = None
-    consent: str | None = None  # the header that refused, word for word
+    consent: str | None = None  # the header, or robots.txt's rule, that refused, word for word
+    notices: str | None = None  # every header about use by machines on the way, refusing or not, a line each
+    robots: str | None = None  # robots.txt's verdict: allowed, disallowed, none (no file); None when not asked
     final_url: str | None = None  # of the last answer
     attempts: int = 1  # 0 when nothing was asked
     retry_after: float | None = None  # seconds, as the server asked
+    asked_at: float | None = None  # seconds since 1970, UTC, at the last attempt; None when nothing was asked
 
 
 def status_outcome(status: int) -> Outcome:

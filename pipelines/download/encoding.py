@@ -35,10 +35,11 @@ class Body:
 
     def feed(self, chunk: bytes) -> None:
         self._wire += len(chunk)
+        if not self._coding:
+            self._out.write(chunk if self._wire <= self._max else chunk[: self._max - self._wire])
         if self._wire > self._max:
             raise self._too_large()
         if not self._coding:
-            self._out.write(chunk)
             return
         try:
             self._decompress(self._pending + chunk)
@@ -49,6 +50,10 @@ class Body:
         if self._coding and self._wire and (self._inflate is None or not self._inflate.eof):
             raise Refused(Outcome.TRUNCATED_BODY, f"the {self._coding} stream stops before its end")
         return self._out.getvalue()
+
+    def so_far(self) -> bytes:
+        """What there is of it, within the cap, for a text of which the beginning is worth something."""
+        return self._out.getvalue()[: self._max]
 
     def _decompress(self, data: bytes) -> None:
         self._pending = b""

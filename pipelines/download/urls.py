@@ -107,7 +107,7 @@ def _authority(text: str, default_port: int) -> tuple[str, IPv4Address | IPv6Add
 def _port(text: str, default: int) -> int:
     if not text:
         return default
-    if not (text.isascii() and text.isdigit() and len(text) <= 5 and 0 < int(text) < 65_536):
+    if not (text.isascii() and text.isdigit() and len(text.lstrip("0")) <= 5 and 0 < int(text) < 65_536):
         raise _bad("its port is no port")
     return int(text)
 

@@ -4,7 +4,7 @@ import posixpath
 import traceback
 
 from curate.errors import CurateError
-from curate.files import Folder, sha256
+from curate.files import Folder, content_sha256
 from pipelines.engine.unit import Failure, Job, Part, StagedPart, Task
 
 
@@ -27,5 +27,5 @@ def _stage(part: Part, job: Job, folder: Folder) -> StagedPart:
     files = {}
     for base, data in part.files.items():
         staged = folder.stage(posixpath.join(part.under, base), job.attempt, data)
-        files[base] = (staged, sha256(data), len(data))
+        files[base] = (staged, *content_sha256(data))
     return StagedPart(part.under, part.rows, part.states, files)

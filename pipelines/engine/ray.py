@@ -7,6 +7,7 @@ unit is sent, so a run with nothing to do starts none.
 
 import logging
 import os
+import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -18,7 +19,7 @@ from model_training.trainers.plan import Progress, Trained
 from pipelines.engine import ray_train
 from pipelines.engine.attempt import attempt
 from pipelines.engine.stop import Stop
-from pipelines.engine.unit import Answer, Failure, Job, StagedPart, Task
+from pipelines.engine.unit import Answer, Failure, Job, StagedPart, Task, end
 
 LOOPBACK = "127.0.0.1"
 ENVIRONMENT = {
@@ -29,27 +30,60 @@ ENVIRONMENT = {
 }
 
 
+OVERLAP = 4  # the most units that a worker has in hand at once, and only of tasks that wish for it
+
+
 class _Worker:
     """Lives in the actor's process, and does one task after the other."""
 
     def __init__(self) -> None:
         self.key: str | None = None
         self.task: Task | None = None
+        self.opening = threading.Lock()
 
     def do(self, key: str, task: Task, folder: Folder, job: Job) -> list[StagedPart] | Failure:
-        if key != self.key or self.task is None:
-            self.key, self.task = None, None  # the last task's models go before the next one's come
-            try:
-                task.open()
-            except CurateError as error:
-                return Failure(str(error), error)
-            self.key, self.task = key, task
+        with self.opening:
+            if key != self.key or self.task is None:
+                end(self.task)
+                self.key, self.task = None, None  # the last task's models go before the next one's come
+                try:
+                    task.open()
+                except CurateError as error:
+                    return Failure(str(error), error)
+                self.key, self.task = key, task
         return attempt(self.task, job, folder)
+
+    def rest(self) -> None:
+        end(self.task)
+        self.key, self.task = None, None
+
+
+class _Keeper:
+    """Lives in an actor of its own: what all workers share."""
+
+    def __init__(self, kept: object) -> None:
+        self.kept = kept
+
+    def ask(self, method: str, arguments: tuple[Any, ...]) -> Any:
+        return getattr(self.kept, method)(*arguments)
+
+
+@dataclass(frozen=True)
+class RayShared:
+    actor: Any
+
+    async def ask(self, method: str, *arguments: Any) -> Any:
+        from ray.exceptions import RayError
+
+        try:
+            return await self.actor.ask.remote(method, arguments)
+        except RayError as error:
+            raise ConnectionError(f"what all workers share is out of reach: {type(error).__name__}") from error
 
 
 @dataclass
 class RayCrew:
-    """Borrows the engine's workers, up to `size`, and gives them back. A limited task's workers end with it."""
+    """Borrows the engine's workers, up to `size`, and gives them back."""
 
     engine: "RayEngine"
     key: str
@@ -57,22 +91,25 @@ class RayCrew:
     folder: Folder
     size: int
     gpus: float
-    limited: bool
-    _idle: list[Any] = field(default_factory=list)
+    overlap: int
+    _load: dict[Any, int] = field(default_factory=dict)  # actor -> units in its hands
     _busy: dict[Any, tuple[Any, Job]] = field(default_factory=dict)  # result ref -> actor, job
 
     def idle(self) -> int:
-        return self.size - len(self._busy)
+        return self.size * self.overlap - len(self._busy)
 
     def send(self, job: Job) -> None:
-        actor = self._idle.pop() if self._idle else self._hire()
+        actor = min(self._load, key=lambda one: self._load[one], default=None)
+        if actor is None or (self._load[actor] and len(self._load) < self.size):
+            actor = self._hire()
+        self._load[actor] = self._load.get(actor, 0) + 1
         self._busy[actor.do.remote(self.key, self.task, self.folder, job)] = (actor, job)
 
     def _hire(self) -> Any:
-        if self.engine.spare and not self.limited and not self.gpus:
+        if self.engine.spare and not self.gpus:
             return self.engine.spare.pop()
         options = {"max_restarts": 0, "max_task_retries": 0, "num_cpus": 1, "num_gpus": self.gpus}
-        return self.engine.ray().remote(**options)(_Worker).remote()
+        return self.engine.ray().remote(max_concurrency=OVERLAP, **options)(_Worker).remote()
 
     def receive(self, timeout: float) -> list[Answer]:
         ray = self.engine.ray()
@@ -85,9 +122,10 @@ class RayCrew:
             actor, job = self._busy.pop(ref)
             try:
                 result = ray.get(ref)
-                self._idle.append(actor)
+                self._load[actor] -= 1
             except ray.exceptions.RayError as error:
                 ray.kill(actor, no_restart=True)
+                self._load.pop(actor, None)
                 result = Failure(f"the worker died: {type(error).__name__}")
             answers.append(Answer(job, result))
         return answers
@@ -98,12 +136,14 @@ class RayCrew:
 
     def close(self) -> None:
         self.kill()
-        if self.limited or self.gpus:
-            for actor in self._idle:
+        idle = [actor for actor, load in self._load.items() if not load]
+        for actor in idle:
+            if self.gpus:
                 self.engine.ray().kill(actor, no_restart=True)
-        else:
-            self.engine.spare += self._idle
-        self._idle, self._busy = [], {}
+            else:
+                actor.rest.remote()
+                self.engine.spare.append(actor)
+        self._load, self._busy = {}, {}
 
 
 def _say_nothing(*lines: Any, **options: Any) -> None: ...
@@ -158,11 +198,14 @@ class RayEngine:
         devices = int(resources.get("GPU", 0)) if gpus else 0
         size = devices or self.workers or max(1, int(resources.get("CPU", 1)))
         self._tasks += 1
-        limited = bool(getattr(task, "limited", False))
-        if devices or limited:
+        if devices:
             self.release()  # idle workers of earlier stages hold the cores that new ones need
+        overlap = min(OVERLAP, int(getattr(task, "overlap", 1)))
         reference = self.ray().put(task)
-        return RayCrew(self, str(self._tasks), reference, folder, size, 1.0 if devices else 0.0, limited)
+        return RayCrew(self, str(self._tasks), reference, folder, size, 1.0 if devices else 0.0, overlap)
+
+    def share(self, kept: object) -> RayShared:
+        return RayShared(self.ray().remote(num_cpus=0)(_Keeper).remote(kept))
 
     def fit(
         self,

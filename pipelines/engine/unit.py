@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
-from curate.files import Folder
+from curate.files import Content, Folder
 from model_training.trainers.plan import Job as Training
 from model_training.trainers.plan import Progress, Trained
 from pipelines.engine.stop import Stop
@@ -20,7 +20,7 @@ class Part:
     under: str
     rows: int
     states: Mapping[str, int]
-    files: Mapping[str, bytes]  # base name -> content
+    files: Mapping[str, Content]  # base name -> content
 
 
 @dataclass(frozen=True)
@@ -48,7 +48,11 @@ class Unit:
 
 
 class Task(Protocol):
-    """Runs in a worker. `open` is called once per worker, before the first unit: load models there."""
+    """Runs in a worker. `open` is called once per worker, before the first unit: load models there.
+
+    It may also have `leaves_out = True` (poison rows are looked for and left out), `overlap` (so many units at once
+    in a worker, each in a thread, because they mostly wait) and `close()`.
+    """
 
     def open(self) -> None: ...
 
@@ -56,6 +60,13 @@ class Task(Protocol):
         """Make the unit's parts. With fewer rows than the unit has, it is a probe: only those are handled
         and the result is thrown away."""
         ...
+
+
+def end(task: Task | None) -> None:
+    """What a task holds in a worker, it lets go."""
+    close = getattr(task, "close", None)
+    if close is not None:
+        close()
 
 
 @dataclass(frozen=True)
@@ -113,7 +124,19 @@ class Crew(Protocol):
     def close(self) -> None: ...
 
 
+class Shared(Protocol):
+    """An object that lives once, and that the tasks of all workers may ask. It is sent to them with the task."""
+
+    async def ask(self, method: str, *arguments: Any) -> Any:
+        """What that method returns. Raises ConnectionError when the object is out of reach."""
+        ...
+
+
 class Engine(Protocol):
+    def share(self, kept: object) -> Shared:
+        """Give an object a place where all workers reach it, for as long as what is returned is held."""
+        ...
+
     def crew(self, task: Task, folder: Folder, *, gpus: bool) -> Crew: ...
 
     def fit(

@@ -172,7 +172,7 @@ def test_an_interrupted_run_says_how_to_go_on(site, tmp_path, signum):
     address = f"127.0.0.1:{silent.getsockname()[1]}"
     path = recipe_for(tmp_path, site, [(f"http://slow.test/{i}.jpg", "nobody answers here") for i in range(60)])
     data = yaml.safe_load(path.read_text())
-    data["download"] |= {"timeout": 1, "concurrency": 2, "resolve": {"slow.test": address}}
+    data["download"] |= {"timeout": 1, "concurrency": 2, "robots": "off", "resolve": {"slow.test": address}}
     data["download"]["allow_private_hosts"] = [address]
     path.write_text(yaml.safe_dump(data))
     process = subprocess.Popen([sys.executable, "-c", RUN, str(path)], stderr=subprocess.PIPE, start_new_session=True)

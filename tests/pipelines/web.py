@@ -103,8 +103,9 @@ def recipe(folder: Path, site: Site, **changes: Any) -> Recipe:
 
 
 def contents(folder: Path) -> dict[str, bytes]:
-    """Every file below a folder."""
-    return {str(p.relative_to(folder)): p.read_bytes() for p in sorted(folder.rglob("*")) if p.is_file()}
+    """Every file below a folder, but for the record of when servers were asked."""
+    names = {str(p.relative_to(folder)): p for p in sorted(folder.rglob("*")) if p.is_file()}
+    return {name: path.read_bytes() for name, path in names.items() if "consent" not in path.parts}
 
 
 def stamps(folder: Path) -> dict[str, tuple[int, int]]:

@@ -13,7 +13,7 @@ from pipelines.run import Runner
 from tests.pipelines.web import SITE, contents, pairs_of, recipe_for, small_site
 
 COMMANDS = ["demo", "init", "check", "run", "status", "stats", "explain", "whatif", "report", "verify", "doctor"]
-COMMANDS += ["retry", "train", "eval", "loop", "compare"]
+COMMANDS += ["retry", "train", "eval", "loop", "compare", "extract"]
 
 
 def curate(*arguments, cwd=None):

@@ -5,6 +5,7 @@ import contextlib
 import io
 import random
 import socket
+import time
 from collections import Counter
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
@@ -39,13 +40,15 @@ class Web:
     answers: dict[str, Answer]
     port: int = 0
     connections: int = 0
+    now: int = 0  # connections that are open
+    most: int = 0  # at once
     requests: list[str] = field(default_factory=list)  # paths
     heads: list[str] = field(default_factory=list)
     times: list[float] = field(default_factory=list)
     sent: Counter[str] = field(default_factory=Counter)
 
     async def __aenter__(self) -> "Web":
-        self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
+        self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0, backlog=1_000)
         self.port = self._server.sockets[0].getsockname()[1]
         return self
 
@@ -54,6 +57,8 @@ class Web:
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.connections += 1
+        self.now += 1
+        self.most = max(self.most, self.now)
         with contextlib.suppress(ConnectionError, asyncio.IncompleteReadError):
             head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1")
             path = head.split(" ")[1]
@@ -66,6 +71,7 @@ class Web:
                 await connection.send(answer)
             else:
                 await answer(connection)
+        self.now -= 1  # before the other side can know
         with contextlib.suppress(ConnectionError):
             writer.close()
             await writer.wait_closed()
@@ -81,10 +87,13 @@ def redirect(location: str, status: str = "302 Found") -> bytes:
 
 
 class FakeClock:
-    """Sleeps at once and remembers for how long."""
+    """Sleeps at once and remembers for how long; it is that much later then."""
 
     def __init__(self) -> None:
         self.pauses: list[float] = []
+
+    def time(self) -> float:
+        return time.monotonic() + sum(self.pauses)
 
     async def sleep(self, seconds: float) -> None:
         self.pauses.append(seconds)
@@ -160,7 +169,7 @@ class Ask:
                 settings = FetchPolicy(
                     allow_private_hosts=tuple(entry.replace("{port}", fill["{port}"]) for entry in allow),
                     resolve={k: v.replace("{port}", fill["{port}"]) for k, v in (resolve or {}).items()},
-                    **policy,  # type: ignore[arg-type]
+                    **{"robots": "off", **policy},  # type: ignore[arg-type]
                 )
                 asked = [
                     (f"http://127.0.0.1:{web.port}{url}" if url.startswith("/") else url).replace(
@@ -179,6 +188,11 @@ class Ask:
 @pytest.fixture
 def ask() -> Ask:
     return Ask()
+
+
+@pytest.fixture
+def web() -> type[Web]:
+    return Web
 
 
 @pytest.fixture(scope="session")

@@ -6,13 +6,16 @@ import inspect
 import socket
 import ssl
 import struct
+import time
 import zlib
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from curate.schema import OUTCOME_CLASS, Outcome, OutcomeClass
+from pipelines.download import attempts, exchange, hosts, lines, robots, turns
 from pipelines.download import fetch as fetch_module
+from pipelines.download.answer import Fetched
 from pipelines.download.fetch import Fetcher, fetch_all
 from pipelines.download.policy import FetchPolicy
 
@@ -119,7 +122,14 @@ def test_a_connection_that_is_reset_or_closed(ask, jpeg) -> None:
         await asyncio.sleep(0.1)
         await reset(connection)
 
-    talk = ask({"/reset": reset, "/close": close, "/body": reset_in_the_body}, **ONCE)
+    async def reset_without_length(connection) -> None:
+        await connection.send(b"HTTP/1.1 200 OK\r\n\r\n" + jpeg[:100])
+        await asyncio.sleep(0.1)
+        await reset(connection)
+
+    answers = {"/reset": reset, "/close": close, "/body": reset_in_the_body, "/open": reset_without_length}
+    talk = ask(answers, **ONCE)
+    assert talk.results[3].outcome is Outcome.TRUNCATED_BODY
     assert [r.outcome for r in talk.results[:2]] == [Outcome.RESET, Outcome.RESET]
     assert talk.results[2].outcome in (Outcome.RESET, Outcome.TRUNCATED_BODY)
     assert talk.results[2].http_status == 200
@@ -351,49 +361,77 @@ def test_waiting_for_a_busy_host_is_not_a_timeout(ask, jpeg) -> None:
     assert {r.outcome for r in talk.results} == {Outcome.OK}
 
 
-def test_results_wait_in_hand_for_a_slow_reader(ask, jpeg) -> None:
+def test_results_wait_in_hand_for_a_slow_reader(web, ask, jpeg) -> None:
     """Bodies do not pile up: nothing new is asked for while results are not taken."""
 
     async def main() -> None:
-        from collections import Counter
+        async with web({f"/{n}": ask.reply(jpeg) for n in range(40)}) as server:
+            place = f"127.0.0.1:{server.port}"
+            taken, in_hand = [0], [0]
 
-        asked: Counter[str] = Counter()
-
-        async def serve(reader, writer) -> None:
-            asked["n"] += 1
-            await reader.readuntil(b"\r\n\r\n")
-            writer.write(ask.reply(jpeg))
-            writer.close()
-
-        server = await asyncio.start_server(serve, "127.0.0.1", 0)
-        place = f"127.0.0.1:{server.sockets[0].getsockname()[1]}"
-        policy = FetchPolicy(concurrency=4, allow_private_hosts=(place,))
-        async with server, Fetcher(policy) as fetcher:
-            pairs = fetcher.fetch_each([f"http://{place}/{n}" for n in range(40)])
-            taken = 0
-            async for _, fetched in pairs:
-                taken += 1
+            async def then(_: int, fetched: Fetched) -> None:
                 assert fetched.outcome is Outcome.OK
+                in_hand[0] += 1
+                assert in_hand[0] <= 4 and len(server.requests) <= taken[0] + 4
                 await asyncio.sleep(0.02)
-                assert asked["n"] <= taken + 4
-            assert taken == 40
+                in_hand[0] -= 1
+                taken[0] += 1
+
+            policy = FetchPolicy(concurrency=4, allow_private_hosts=(place,), robots="off")
+            async with Fetcher(policy) as fetcher:
+                urls = [f"http://{place}/{n}" for n in range(40)]
+                # Two lists at once, and still four in hand.
+                await asyncio.gather(fetcher.fetch_each(urls[:20], then), fetcher.fetch_each(urls[20:], then))
+            assert taken == [40]
 
     asyncio.run(main())
 
 
-def test_leaving_early_leaves_nothing_behind(ask) -> None:
+def test_every_place_of_the_list_is_told(web, ask, jpeg) -> None:
     async def main() -> None:
-        async def silent(reader, writer) -> None:
-            await reader.read()
-            writer.close()
+        async with web({"/a": ask.reply(jpeg)}) as server:
+            place = f"127.0.0.1:{server.port}"
+            told: dict[int, Outcome] = {}
 
-        server = await asyncio.start_server(silent, "127.0.0.1", 0)
-        place = f"127.0.0.1:{server.sockets[0].getsockname()[1]}"
-        async with server, Fetcher(FetchPolicy(allow_private_hosts=(place,))) as fetcher:
-            pairs = fetcher.fetch_each(["http://bad url", *[f"http://{place}/{n}" for n in range(9)]])
-            assert (await anext(pairs))[1].outcome is Outcome.BAD_URL
-            await pairs.aclose()
-        assert [t for t in asyncio.all_tasks() if "fetch" in repr(t.get_coro())] == []
+            async def then(at: int, fetched: Fetched) -> None:
+                await asyncio.sleep(0)
+                told[at] = fetched.outcome
+
+            async with Fetcher(FetchPolicy(allow_private_hosts=(place,))) as fetcher:
+                url = f"http://{place}/a"
+                await fetcher.fetch_each([url, "http://bad url", url, f"http://{place}/b", url], then)
+                await fetcher.fetch_each([], then)
+        ok, bad = Outcome.OK, Outcome.BAD_URL
+        assert told == {0: ok, 1: bad, 2: ok, 3: Outcome.NOT_FOUND, 4: ok} and len(server.requests) == 2
+
+    asyncio.run(main())
+
+
+def test_what_raises_in_then_ends_its_own_list_and_no_other(web, ask, jpeg) -> None:
+    async def main() -> None:
+        async def slow(connection) -> None:
+            await asyncio.sleep(0.2)
+            await connection.send(ask.reply(jpeg))
+
+        async with web({"/now": ask.reply(jpeg), "/later": slow}) as server:
+            place = f"127.0.0.1:{server.port}"
+            others: list[Outcome] = []
+
+            async def fail(at: int, fetched: Fetched) -> None:
+                raise ZeroDivisionError(at)
+
+            async def keep(at: int, fetched: Fetched) -> None:
+                others.append(fetched.outcome)
+
+            async with Fetcher(FetchPolicy(allow_private_hosts=(place,))) as fetcher:
+                other = asyncio.create_task(fetcher.fetch_each([f"http://{place}/later"], keep))
+                hung = [f"http://{place}/later?{n}" for n in range(5)]
+                with pytest.raises(ZeroDivisionError):
+                    await fetcher.fetch_each([f"http://{place}/now", *hung], fail)
+                assert [t for t in asyncio.all_tasks() if "_work" in repr(t.get_coro())] != [] and not other.done()
+                await other
+                assert [t for t in asyncio.all_tasks() if "_work" in repr(t.get_coro())] == []
+                assert others == [Outcome.OK] and fetcher._turns._in_hand == 0
 
     asyncio.run(main())
 
@@ -429,6 +467,32 @@ def test_an_opt_out_is_obeyed_before_the_body(ask, jpeg) -> None:
 def test_an_opt_out_can_be_ignored_by_those_who_may(ask, jpeg) -> None:
     talk = ask({"/": ask.reply(jpeg, "200 OK", "X-Robots-Tag: noai")}, respect_opt_out=False)
     assert talk.only.outcome is Outcome.OK
+
+
+def test_every_header_about_use_is_kept_whether_it_refuses_or_not(ask, jpeg) -> None:
+    answers = {
+        "/a": ask.reply(b"", "302 Found", "Location: /b", "x-robots-tag: nofollow", "X-Robots-Tag: max-snippet: 3"),
+        "/b": ask.reply(jpeg, "200 OK", "TDM-Reservation: 0", "tdm-policy: https://a.example/p", "Server: x"),
+        "/c": ask.reply(jpeg, "200 OK", "TDM-Reservation: 1", "Content-Usage: search=n"),
+        "/d": ask.reply(b"", "404 Not Found", "X-Robots-Tag: " + "noai, " * 200),
+        "/e": ask.reply(jpeg),
+    }
+    by_way, _, refused, gone, silent = ask(answers).results
+    assert by_way.outcome is Outcome.OK and by_way.consent is None
+    assert by_way.notices == (
+        "x-robots-tag: nofollow\nX-Robots-Tag: max-snippet: 3\nTDM-Reservation: 0\ntdm-policy: https://a.example/p"
+    )
+    assert refused.outcome is Outcome.OPTED_OUT and refused.consent == "TDM-Reservation: 1"
+    assert refused.notices == "TDM-Reservation: 1\nContent-Usage: search=n"
+    assert gone.outcome is Outcome.NOT_FOUND and gone.notices is not None and len(gone.notices) == 500
+    assert silent.notices is None
+
+
+def test_when_it_was_asked_is_known(ask, jpeg) -> None:
+    begun = time.time()
+    asked, not_asked = ask({"/": ask.reply(jpeg)}, "/", "ftp://a.example/").results
+    assert asked.asked_at is not None and begun <= asked.asked_at <= time.time()
+    assert not_asked.asked_at is None
 
 
 # -- secrets --------------------------------------------------------------------------------
@@ -472,4 +536,6 @@ def test_proxy_variables_are_not_obeyed(ask, jpeg, monkeypatch) -> None:
 
 
 def test_nothing_swallows_what_it_does_not_know() -> None:
-    assert "except Exception" not in inspect.getsource(fetch_module)
+    for module in (fetch_module, attempts, exchange, hosts, lines, robots, turns):
+        source = inspect.getsource(module)
+        assert "except Exception" not in source and "except BaseException" not in source

@@ -1,0 +1,100 @@
+"""All bodies together stay within their bytes, and everybody gets through."""
+
+import asyncio
+import random
+import tracemalloc
+
+from curate.schema import Outcome
+from pipelines.download.bodies import Room, Share
+from pipelines.download.fetch import Fetcher
+from pipelines.download.policy import FetchPolicy
+
+
+def test_a_small_body_waits_for_nobody_and_a_large_one_for_its_turn() -> None:
+    async def main() -> list[str]:
+        room, order = Room(3_600_000, 6), []
+        assert (room.bodies, room.small) == (6, 100_000)
+
+        async def large(name: str, size: int) -> None:
+            share = Share(room)
+            await share.grow(100_001, size)
+            order.append(name)
+            await asyncio.sleep(0.01)
+            share.settle(100_001)
+            share.close()
+
+        async def small() -> None:
+            await Share(room).grow(100_000, 2_000_000)
+            order.append("small")
+
+        await asyncio.gather(large("a", 900_000), large("b", 1_500_000), large("c", 100_001), small())
+        assert room._free == 1_800_000
+        return order
+
+    assert asyncio.run(main()) == ["a", "small", "b", "c"]  # c would fit, but b was first
+
+
+def test_whatever_is_cancelled_is_given_back() -> None:
+    async def main() -> None:
+        rng, room = random.Random(3), Room(6_000, 1)
+
+        async def body() -> None:
+            share = Share(room)
+            try:
+                await share.grow(1_001, rng.randrange(200, 2_600))
+                assert room._free >= 0
+                await asyncio.sleep(rng.random() / 100)
+                share.settle(150)
+            finally:
+                share.close()
+
+        tasks = [asyncio.create_task(body()) for _ in range(400)]
+        for task in tasks:
+            await asyncio.sleep(rng.random() / 2_000)
+            if rng.random() < 0.4:
+                task.cancel()
+        await asyncio.wait_for(asyncio.gather(*tasks, return_exceptions=True), 10)
+        assert room._free == 3_000 and not room._waiting
+
+    asyncio.run(main())
+
+
+def test_a_crowd_of_large_bodies_stays_in_its_room(ask) -> None:
+    """Forty servers send two megabytes each, announced or not; sixteen megabytes are there for all."""
+    size = 2_000_000
+    body = bytes(size)
+
+    async def main() -> tuple[int, list[Outcome]]:
+        async def serve(reader, writer) -> None:
+            head = await reader.readuntil(b"\r\n\r\n")
+            length = b"" if b"/odd" in head else b"Content-Length: %d\r\n" % size
+            writer.write(b"HTTP/1.1 200 OK\r\n%sConnection: close\r\n\r\n" % length)
+            view = memoryview(body)
+            for at in range(0, size, 65_536):
+                writer.write(view[at : at + 65_536])
+                await writer.drain()
+            writer.close()
+
+        server = await asyncio.start_server(serve, "127.0.0.1", 0)
+        place = f"127.0.0.1:{server.sockets[0].getsockname()[1]}"
+        policy = FetchPolicy(
+            allow_private_hosts=(place,), per_host=40, concurrency=40, body_bytes=16_000_000, max_bytes=4_000_000
+        )
+        outcomes: list[Outcome] = []
+
+        async def then(place: int, fetched: object) -> None:
+            await asyncio.sleep(0.02)  # it is decoded
+            outcomes.append(fetched.outcome)  # type: ignore[attr-defined]
+
+        async with server, Fetcher(policy) as fetcher:
+            tracemalloc.start()
+            urls = [f"http://{place}/{'odd' if n % 2 else 'even'}{n}" for n in range(60)]
+            await fetcher.fetch_each(urls, then)
+            peak = tracemalloc.get_traced_memory()[1]
+            tracemalloc.stop()
+        return peak, outcomes
+
+    peak, outcomes = asyncio.run(main())
+    assert outcomes == [Outcome.OK] * 60
+    assert peak < 16_000_000 + 40 * 128_000  # and what this test's server has not sent yet
+    assert peak > 10_000_000  # the room was full

@@ -31,8 +31,17 @@ ANIMATED_WEBP, PROGRESSIVE_CMYK = 17, 12
 class Part:
     """`covers`: how much of the array's width and height is image. Of 333 rows at 1/8 the 42nd is partly padding."""
 
-    pixels: Pixels  # sRGB, not yet turned as the orientation says
+    pixels: Pixels  # not yet turned as the orientation says
     covers: tuple[float, float]
+    profile: bytes | None = None  # of its colours; None for sRGB
+
+    def in_srgb(self, pixels: Pixels) -> Pixels:
+        """The part, when it has been scaled: there are fewer colours to convert then."""
+        if self.profile is None:
+            return pixels
+        image = Image.fromarray(pixels)
+        image.info["icc_profile"] = self.profile
+        return np.asarray(to_rgb(image))
 
 
 def memory_of(opened: Opened, data: bytes) -> int:
@@ -47,17 +56,17 @@ def memory_of(opened: Opened, data: bytes) -> int:
 
 def pixels_of(opened: Opened, data: bytes, wanted: tuple[int, int]) -> Part:
     """`wanted` is the size that they will be scaled to, as they lie here. Raises BAD_BYTES for damaged bytes."""
-    image, (width, height) = opened.image, opened.image.size
+    image, (width, height), profile = opened.image, opened.image.size, None
     factor = max(1, min(width // wanted[0], height // wanted[1]) // ROOM)
     if opened.format == "jpeg":
         factor = 1 << min(3, factor.bit_length() - 1)  # the decoder's own scaling: the mean of blocks
-        found = _jpeg(image, data, factor)
+        found, profile = _jpeg(image, data, factor)
         factor = max(1, round(width / found.shape[1]), round(height / found.shape[0]))
     else:
         factor = factor if width * height > LARGE else 1
         large_still = opened.format == "webp" and width * height > LARGE and webp_is_still(data)
         found = _strips((width, height), _webp(image, data) if large_still else image.crop, factor)
-    return Part(found, (min(found.shape[1], width / factor), min(found.shape[0], height / factor)))
+    return Part(found, (min(found.shape[1], width / factor), min(found.shape[0], height / factor)), profile)
 
 
 Box = tuple[int, int, int, int]
@@ -80,18 +89,21 @@ def _strips(size: tuple[int, int], crop: Callable[[Box], Image.Image], factor: i
     return out
 
 
-def _jpeg(image: Image.Image, data: bytes, factor: int) -> Pixels:
-    """By libjpeg-turbo straight into an array. What it does not convert, Pillow decodes after it has seen it all."""
-    width, height = (-(-side // factor) for side in image.size)
-    colours = {"RGB": "RGB", "L": "GRAY" if colour_transform(image) else "RGB"}.get(image.mode)
-    found = decode_jpeg(data, colours, (width, height)) if colours else decode_jpeg(data, "CMYK") and None
-    if found is None:
-        image.draft(image.mode, (image.width // factor, image.height // factor))
-        return _strips(image.size, image.crop, 1)
-    if not colour_transform(image):
-        return found
-    whole = found[:, :, 0] if found.shape[2] == 1 else found
-    return _strips((width, height), _crop_of(whole, image.info.get("icc_profile")), 1)
+def _jpeg(image: Image.Image, data: bytes, factor: int) -> tuple[Pixels, bytes | None]:
+    """By libjpeg-turbo straight into an array, and the profile of its colours where they are not sRGB.
+
+    What libjpeg-turbo does not convert, Pillow does, after the other one has seen that nothing is missing.
+    """
+    (width, height), transform = image.size, colour_transform(image)
+    size = (-(-width // factor), -(-height // factor))
+    if image.mode == "RGB" or (image.mode == "L" and not transform):
+        found = decode_jpeg(data, "RGB", size)
+        if found is not None:
+            return found, image.info.get("icc_profile") if transform else None
+    elif image.mode == "CMYK":
+        decode_jpeg(data, "CMYK")
+    image.draft(image.mode, (width // factor, height // factor))
+    return _strips(image.size, image.crop, 1), None
 
 
 def _crop_of(whole: NDArray[np.uint8], profile: bytes | None) -> Callable[[Box], Image.Image]:

@@ -74,7 +74,7 @@ def store(data: bytes, policy: StorePolicy) -> Stored | Failed:
         part = pixels_of(opened, data, size[::-1] if sideways else size)
     except BAD_BYTES as error:
         return opened.damaged(error)
-    scaled = scale(part.pixels, size[::-1] if sideways else size, part.covers)
+    scaled = part.in_srgb(scale(part.pixels, size[::-1] if sideways else size, part.covers))
     kept = policy.framed(turned(scaled, opened.orientation), (width, height))
     return Stored(encode(kept, policy), kept.shape[1], kept.shape[0], width, height, opened.format, opened.frames)
 

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from email.utils import parsedate_to_datetime
+from typing import Any
 
 import aiohttp
 
@@ -37,6 +38,12 @@ class Fetched:
     attempts: int = 1  # 0 when nothing was asked
     retry_after: float | None = None  # seconds, as the server asked
     asked_at: float | None = None  # seconds since 1970, UTC, at the last attempt; None when nothing was asked
+
+    def but(self, **changes: Any) -> "Fetched":
+        """The same with these fields. `dataclasses.replace` takes four times as long, and each URL has several."""
+        new = object.__new__(Fetched)
+        new.__dict__.update(self.__dict__, **changes)
+        return new
 
 
 def status_outcome(status: int) -> Outcome:

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 import aiohttp
 from aiohttp.http_exceptions import HttpProcessingError
@@ -69,7 +69,7 @@ class Attempts:
             if trail.connected:
                 self._turns.leave(trail.key)
         said = "\n".join(trail.said)[:_LONGEST] or None
-        return replace(fetched, asked_at=asked_at, notices=said)
+        return fetched.but(asked_at=asked_at, notices=said)
 
     async def _bounded(self, trail: Trail) -> Fetched:
         try:
@@ -83,7 +83,7 @@ class Attempts:
         except (aiohttp.ClientError, HttpProcessingError, OSError, ValueError) as error:
             fetched = broken(error)
         if trail.hops and fetched.outcome is Outcome.BAD_URL:
-            fetched = replace(fetched, outcome=Outcome.BAD_REDIRECT)
+            fetched = fetched.but(outcome=Outcome.BAD_REDIRECT)
         return fetched
 
     async def _walk(self, trail: Trail) -> Fetched:

@@ -2,7 +2,8 @@
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from typing import Any
 
 import aiohttp
 from aiohttp.http_exceptions import HttpProcessingError
@@ -47,9 +48,9 @@ class Exchange:
         asked = self._session.get(URL(url, encoded=True), allow_redirects=False, read_bufsize=BUFFER)
         async with asked as response:
             keep = answered()
-            if response.connection and response.connection.transport:
-                # asyncio would take 256 KiB from the kernel at a time; there is no public switch.
-                response.connection.transport.max_size = RECEIVED  # type: ignore[attr-defined]
+            transport: Any = response.connection and response.connection.transport
+            if hasattr(transport, "max_size"):
+                transport.max_size = RECEIVED  # asyncio would take 256 KiB at a time; there is no public switch
             try:
                 answer = await self._read(response, wanted, share, said)
             except (aiohttp.ClientError, HttpProcessingError, Refused, ConnectionError) as error:
@@ -59,7 +60,7 @@ class Exchange:
                     response.close()  # an unread rest is not worth a connection
             if isinstance(answer, Redirect):
                 return answer
-            return replace(answer, http_status=response.status, final_url=url)
+            return answer.but(http_status=response.status, final_url=url)
 
     async def _read(
         self, response: aiohttp.ClientResponse, wanted: Wanted, share: Share, said: list[str]

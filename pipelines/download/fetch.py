@@ -13,7 +13,7 @@ import random
 import uuid
 from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from curate.schema import OUTCOME_CLASS, OutcomeClass
 from pipelines.download.addresses import Gate
@@ -132,9 +132,9 @@ class Fetcher:
             message = f"its robots.txt could not be read: {rules.unread.message}"
             return Fetched(rules.unread.outcome, message=message, attempts=0)
         if refused := self._attempts.disallowed(rules, target):
-            return replace(refused, attempts=0)
+            return refused.but(attempts=0)
         fetched = await self._fetch(target, self._picture, hand, rules)
-        return fetched if fetched.robots else replace(fetched, robots=rules.verdict_if_allowed)
+        return fetched if fetched.robots else fetched.but(robots=rules.verdict_if_allowed)
 
     async def _robots_txt(self, target: Target) -> Fetched:
         hand = _Hand(Share(self._room))
@@ -158,7 +158,7 @@ class Fetcher:
             trail = Trail(target, wanted, hand.share, rules, again=attempt > 0)
             fetched = await self._attempts.run(trail)
             attempt += 1
-            fetched = replace(fetched, attempts=attempt)
+            fetched = fetched.but(attempts=attempt)
             pause = None if trail.final else self._pause(fetched)
             if pause is None:
                 return fetched

@@ -20,6 +20,7 @@ from pipelines.recipe import Recipe
 from pipelines.workspace import POOL
 
 VERSION = 3
+CORES = 4
 
 
 @dataclass(frozen=True)
@@ -59,10 +60,16 @@ def fetch_task(recipe: Recipe, folder: Folder, engine: Engine) -> FetchTask:
     d, fetch, store = recipe.download, fetch_policy(recipe), store_policy(recipe)
     if d.engine == "img2dataset":
         return stock.StockTask(folder, d.hash_mismatch, fetch, store, limit=0.8 * recipe.engine.stall)
-    cores = len(os.sched_getaffinity(0))
-    workers = (recipe.engine.workers or cores) if recipe.engine.kind == "ray" else 1
     hosts = engine.share(Hosts(limits(fetch), time.monotonic))
-    return DownloadTask(folder, d.hash_mismatch, fetch, store, hosts, decoders=max(1, cores // workers))
+    return DownloadTask(folder, d.hash_mismatch, fetch, store, hosts, _cores(recipe))
+
+
+def _cores(recipe: Recipe) -> int:
+    """Of one worker: an event loop has work for several, and one loop costs less than many."""
+    here = len(os.sched_getaffinity(0))
+    if recipe.engine.kind == "serial":
+        return here
+    return max(1, here // recipe.engine.workers) if recipe.engine.workers else min(CORES, here)
 
 
 def store_policy(recipe: Recipe) -> StorePolicy:

@@ -7,7 +7,7 @@ pictures come.
 import contextlib
 import resource
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from curate import schema as c
 from curate.image_store import StorePolicy
@@ -53,12 +53,12 @@ class _Worker:
 
 @dataclass
 class DownloadTask(FetchTask):
-    """`hosts`: the cluster's `Hosts`; `decoders`: processes of one worker."""
+    """`hosts`: the cluster's `Hosts`; `cores`: for the decoding processes of one worker."""
 
     fetch: FetchPolicy = field(default_factory=FetchPolicy)
     store: StorePolicy = field(default_factory=StorePolicy)
     hosts: Shared | None = None
-    decoders: int = 1
+    cores: int = 1
     overlap = 4
     _worker = None  # type: _Worker | None
 
@@ -66,7 +66,7 @@ class DownloadTask(FetchTask):
         _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
         with contextlib.suppress(OSError, ValueError):
             resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))  # a connection is a file
-        self._worker = _Worker.start(self.fetch, self.store, self.hosts, self.decoders)
+        self._worker = _Worker.start(self.fetch, self.store, self.hosts, self.cores)
 
     def close(self) -> None:
         if self._worker:
@@ -93,7 +93,7 @@ class DownloadTask(FetchTask):
     def _got(self, fetched: Fetched, opened: Opened | None, spool: Spool) -> Got:
         if opened is None or fetched.body is None:
             return Got(fetched)
-        light = replace(fetched, body=None)
+        light = fetched.but(body=None)
         body = spool.put(fetched.body) if self.hash_mismatch == "quarantine" else None
         if isinstance(opened.found, Failed):
             return Got(light, opened.sha256, opened.found, body=body)

@@ -6,6 +6,7 @@ refused. A user name and password are dropped before anything else can see them.
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 from ipaddress import IPv4Address, IPv6Address
 from urllib.parse import quote, unquote, urljoin
 
@@ -112,6 +113,7 @@ def _port(text: str, default: int) -> int:
     return int(text)
 
 
+@lru_cache(maxsize=4096)
 def _host_name(text: str) -> str:
     """The ASCII form of a host. IDNA can turn other scripts' digits and dots into ours, so it comes first."""
     try:

@@ -91,9 +91,15 @@ class RayCrew:
     folder: Folder
     size: int
     gpus: float
+    cores: int  # of one worker
     overlap: int
     _load: dict[Any, int] = field(default_factory=dict)  # actor -> units in its hands
     _busy: dict[Any, tuple[Any, Job]] = field(default_factory=dict)  # result ref -> actor, job
+
+    @property
+    def _plain(self) -> bool:
+        """Its workers are like those of any other task."""
+        return not self.gpus and self.cores == 1
 
     def idle(self) -> int:
         return self.size * self.overlap - len(self._busy)
@@ -106,9 +112,9 @@ class RayCrew:
         self._busy[actor.do.remote(self.key, self.task, self.folder, job)] = (actor, job)
 
     def _hire(self) -> Any:
-        if self.engine.spare and not self.gpus:
+        if self.engine.spare and self._plain:
             return self.engine.spare.pop()
-        options = {"max_restarts": 0, "max_task_retries": 0, "num_cpus": 1, "num_gpus": self.gpus}
+        options = {"max_restarts": 0, "max_task_retries": 0, "num_cpus": self.cores, "num_gpus": self.gpus}
         return self.engine.ray().remote(max_concurrency=OVERLAP, **options)(_Worker).remote()
 
     def receive(self, timeout: float) -> list[Answer]:
@@ -138,11 +144,11 @@ class RayCrew:
         self.kill()
         idle = [actor for actor, load in self._load.items() if not load]
         for actor in idle:
-            if self.gpus:
-                self.engine.ray().kill(actor, no_restart=True)
-            else:
+            if self._plain:
                 actor.rest.remote()
                 self.engine.spare.append(actor)
+            else:
+                self.engine.ray().kill(actor, no_restart=True)
         self._load, self._busy = {}, {}
 
 
@@ -196,13 +202,14 @@ class RayEngine:
     def crew(self, task: Task, folder: Folder, *, gpus: bool) -> RayCrew:
         resources = self.ray().cluster_resources()
         devices = int(resources.get("GPU", 0)) if gpus else 0
-        size = devices or self.workers or max(1, int(resources.get("CPU", 1)))
+        cores = 1 if devices else int(getattr(task, "cores", 1))
+        size = devices or self.workers or max(1, int(resources.get("CPU", 1)) // cores)
         self._tasks += 1
-        if devices:
+        if devices or cores > 1:
             self.release()  # idle workers of earlier stages hold the cores that new ones need
         overlap = min(OVERLAP, int(getattr(task, "overlap", 1)))
         reference = self.ray().put(task)
-        return RayCrew(self, str(self._tasks), reference, folder, size, 1.0 if devices else 0.0, overlap)
+        return RayCrew(self, str(self._tasks), reference, folder, size, 1.0 if devices else 0.0, cores, overlap)
 
     def share(self, kept: object) -> RayShared:
         return RayShared(self.ray().remote(num_cpus=0)(_Keeper).remote(kept))

@@ -51,7 +51,7 @@ class Task(Protocol):
     """Runs in a worker. `open` is called once per worker, before the first unit: load models there.
 
     It may also have `leaves_out = True` (poison rows are looked for and left out), `overlap` (so many units at once
-    in a worker, each in a thread, because they mostly wait) and `close()`.
+    in a worker, each in a thread, because they mostly wait), `cores` (that a worker of it uses) and `close()`.
     """
 
     def open(self) -> None: ...

@@ -17,7 +17,7 @@ from curate.image_pixels import memory_of, pixels_of
 from curate.image_resize import Pixels, Resize, scale
 from curate.image_rgb import BAD_BYTES, turned
 from curate.images import MAX_PIXELS, MAX_SIDE, Failed, Opened, open_image
-from curate.schema import Outcome
+from curate.outcomes import Outcome
 
 EncodeFormat = Literal["jpg", "png", "webp"]
 ENCODE_FORMATS = ("jpg", "png", "webp")

@@ -15,7 +15,7 @@ from curate.errors import MachineError
 from curate.image_files import gif_frames, is_whole, looks_like_image, webp_size
 from curate.image_jpeg import decode_jpeg
 from curate.image_rgb import BAD_BYTES, orientation_of, to_rgb
-from curate.schema import Outcome
+from curate.outcomes import Outcome
 
 FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "AVIF", "BMP")
 MAX_PIXELS = 50_000_000

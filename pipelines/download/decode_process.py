@@ -5,6 +5,7 @@ or a socket. What comes out is no pickle: whoever takes over this process can on
 """
 
 import contextlib
+import hashlib
 import io
 import json
 import resource
@@ -16,10 +17,9 @@ from typing import Any
 
 from PIL import Image, ImageCms, MpoImagePlugin, TiffImagePlugin
 
-from curate.files import sha256
 from curate.image_store import StorePolicy, store
 from curate.images import FORMATS, Failed
-from curate.schema import Outcome
+from curate.outcomes import Outcome
 
 HEAD = struct.Struct("<II")  # bytes of JSON, bytes of image
 _LATE = (MpoImagePlugin, TiffImagePlugin)  # Pillow imports them when it meets EXIF, or several pictures in one JPEG
@@ -48,11 +48,11 @@ def answer(data: bytes, policy: StorePolicy) -> tuple[dict[str, Any], bytes]:
         found = store(data, policy)
     except MemoryError:
         found = Failed(Outcome.TOO_MANY_PIXELS, "more memory than a decoder may use")
-    facts = {"sha256": sha256(data)}
+    facts = {"sha256": hashlib.sha256(data).hexdigest()}
     if isinstance(found, Failed):
         return facts | {"outcome": found.outcome.value, "message": found.message}, b""
     sizes = {name: value for name, value in vars(found).items() if name != "data"}
-    return facts | {"sizes": sizes, "stored_sha256": sha256(found.data)}, found.data
+    return facts | {"sizes": sizes, "stored_sha256": hashlib.sha256(found.data).hexdigest()}, found.data
 
 
 def _take(line: socket.socket, size: int) -> bytearray | None:

@@ -28,7 +28,7 @@ class Spool:
     size: int = 0
 
     def put(self, data: bytes) -> Held:
-        self.file.seek(self.size)
+        """All is put in before anything is read."""
         self.file.write(data)
         held = Held(self, self.size, len(data))
         self.size += len(data)

@@ -14,7 +14,7 @@ from typing import IO, Any
 from curate.errors import InputError
 
 BLOCK = tarfile.BLOCKSIZE
-IN_MEMORY = 16 << 20  # bytes of a tar
+IN_MEMORY = 4 << 20  # bytes of a tar
 IMAGES = ("jpg", "jpeg", "png", "webp", "gif", "bmp", "avif")  # extensions of a sample's image, by preference
 
 

@@ -35,7 +35,7 @@ class Download(Section):
     allow_private_hosts: list[str] = Field([], description="host or host:port, for a server of your own")
     resolve: dict[str, str] = Field({}, description="host or *.suffix -> address:port, like curl's --resolve")
     contact: str = Field("", description="a page or address for the user agent")
-    concurrency: int = Field(512, ge=1, le=4096, description="the most exchanges of a worker at once")
+    concurrency: int = Field(2048, ge=1, le=4096, description="the most exchanges of a worker at once")
     per_host: int = Field(8, ge=1, le=4096, description="connections to one host, of all workers together")
     per_host_rate: float = Field(0.0, ge=0, le=10_000, description="requests a second to one host; 0: no limit")
 

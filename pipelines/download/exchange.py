@@ -89,12 +89,13 @@ class Exchange:
         coding = ",".join(response.headers.getall("Content-Encoding", []))
         body = Body(coding, most)
         ended = _end_of_connection(response)
-        need = most if coding or declared is None else min(declared, most)
+        known = not coding and declared is not None
+        need = min(declared, most) if known and declared is not None else most
         size = most if coding else 0  # of which it can be by the next chunk
         try:
             async for chunk in response.content.iter_chunked(PIECE):
                 size += len(chunk)
-                await share.grow(size, need)
+                await share.grow(size, need, known=known)
                 body.feed(chunk)
         except Refused as error:
             if error.outcome is not Outcome.TOO_LARGE or not wanted.beginning:

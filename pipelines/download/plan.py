@@ -93,7 +93,7 @@ def fetch_policy(recipe: Recipe) -> FetchPolicy:
         timeout=d.timeout,
         retries=d.retries,
         max_bytes=d.max_bytes,
-        body_bytes=max(FetchPolicy.body_bytes, 3 * d.max_bytes),
+        body_bytes=max(FetchPolicy.body_bytes, 6 * d.max_bytes),
         respect_opt_out=d.respect_opt_out,
         robots=d.robots,
         bulk_host=d.bulk_host,

@@ -42,8 +42,8 @@ class FetchPolicy:
     allow_private_hosts: tuple[str, ...] = ()
     resolve: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
     contact: str = ""  # a URL or an address for the owners of the servers, sent with every request
-    concurrency: int = 512  # URLs in hand, at most; `pace` says how many of them are wise
-    body_bytes: int = 200_000_000  # of all bodies in hand together
+    concurrency: int = 2048  # URLs in hand, at most; `pace` says how many of them are wise
+    body_bytes: int = 300_000_000  # of all bodies in hand together
     per_host: int = 8
     per_host_rate: float = 0.0  # requests to one host in a second; 0 for no limit
     host_failures: int = 16  # in a row without any answer: the host's other URLs are not asked any more
@@ -52,15 +52,23 @@ class FetchPolicy:
     bulk_host: int = 20
 
     def __post_init__(self) -> None:
-        for name in ("timeout", "max_bytes", "concurrency", "per_host", "host_failures", "host_wait", "bulk_host"):
+        for name in (
+            "timeout",
+            "max_bytes",
+            "concurrency",
+            "per_host",
+            "host_failures",
+            "host_wait",
+            "bulk_host",
+        ):
             if getattr(self, name) <= 0:
                 raise ValueError(f"{name} is more than 0; not {getattr(self, name)}")
         for name in ("retries", "max_retry_after", "max_redirects", "per_host_rate"):
             if getattr(self, name) < 0:
                 raise ValueError(f"{name} is 0 or more; not {getattr(self, name)}")
-        if self.body_bytes < 3 * self.max_bytes:
+        if self.body_bytes < 6 * self.max_bytes:
             raise ValueError(
-                f"body_bytes is at least three times max_bytes ({self.max_bytes:,}); not {self.body_bytes:,}"
+                f"body_bytes is at least six times max_bytes ({self.max_bytes:,}); not {self.body_bytes:,}"
             )
         if not self.contact.isascii() or not self.contact.isprintable():
             raise ValueError("contact is one line of printable ASCII: it is sent in a header")

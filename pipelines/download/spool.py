@@ -4,7 +4,7 @@ import tempfile
 from dataclasses import dataclass, field
 from typing import IO, Any
 
-IN_MEMORY = 16 << 20  # bytes
+IN_MEMORY = 4 << 20  # bytes
 
 
 @dataclass(frozen=True)

@@ -59,7 +59,7 @@ class DownloadTask(FetchTask):
     store: StorePolicy = field(default_factory=StorePolicy)
     hosts: Shared | None = None
     cores: int = 1
-    overlap = 4
+    overlap = 16
     _worker = None  # type: _Worker | None
 
     def open(self) -> None:

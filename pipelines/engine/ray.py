@@ -30,7 +30,7 @@ ENVIRONMENT = {
 }
 
 
-OVERLAP = 4  # the most units that a worker has in hand at once, and only of tasks that wish for it
+OVERLAP = 16  # the most units that a worker has in hand at once, and only of tasks that wish for it
 
 
 class _Worker:

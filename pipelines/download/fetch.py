@@ -53,7 +53,14 @@ def limits(policy: FetchPolicy) -> Limits:
     A worker starts nothing in the second half of its lease, and what it has started is done after `timeout`.
     """
     lease = max(LEASE, 2 * policy.timeout)
-    return Limits(policy.per_host, policy.per_host_rate, policy.host_failures, policy.max_retry_after, lease)
+    return Limits(
+        policy.per_host,
+        policy.per_host_rate,
+        policy.host_failures,
+        policy.first_failures,
+        policy.max_retry_after,
+        lease,
+    )
 
 
 class Fetcher:

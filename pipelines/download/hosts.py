@@ -10,6 +10,8 @@ does I/O, and all that goes over the line is plain data.
 * Starts: with a rate or a Crawl-delay each start has its own moment, given to one worker.
 * Breaker: after `host_failures` failures in a row, over all workers, without any answer the host is closed. A
   minute later one worker may ask for one URL; its answer opens the host, its failure closes it again.
+* A host that never answered gets `first_failures` connections and so many failures: in old lists most such names
+  are gone for good, and what waits for them would take the place of what waits for others.
 * Retry-After of 429 and 503 holds for the host, not for one URL. Up to `max_retry_after` everybody waits;
   beyond it the host is closed as long as it asks for, but no longer than a day.
 """
@@ -36,6 +38,7 @@ class Limits:
     per_host: int = 8
     per_host_rate: float = 0.0
     host_failures: int = 16
+    first_failures: int = 2
     max_retry_after: float = 10.0
     lease: float = 30.0
 
@@ -89,6 +92,7 @@ class _Use:
 @dataclass
 class _Host:
     uses: dict[str, _Use] = field(default_factory=dict)
+    answered: bool = False  # ever
     failures: int = 0
     outcome: Outcome = Outcome.CONNECT
     probe_at: float = 0.0
@@ -130,7 +134,7 @@ class Hosts:
         closed = self._closed(host, now)
         if closed:
             return Grant(0, host.failures, closed=closed)
-        if host.failures >= self._limits.host_failures:
+        if host.failures >= self._most_failures(host):
             return self._probe(host, worker, told, now)
         connections = self._connections(host, worker, now)
         return self._start(host, told, connections, now)
@@ -138,7 +142,7 @@ class Hosts:
     # -- what has happened ------------------------------------------------------------------------
     def _learn(self, host: _Host, worker: str, told: HostReport, now: float) -> None:
         if told.answers:
-            host.failures = 0
+            host.answered, host.failures = True, 0
         if told.answers or told.failures:
             host.probing = None
         if told.failures:
@@ -157,9 +161,17 @@ class Hosts:
         if host.closed and now < host.not_before:
             return Closed(host.closed.outcome, host.closed.message, host.not_before - now)
         host.closed = None
-        if host.failures >= self._limits.host_failures and now < host.probe_at:
+        if host.failures >= self._most_failures(host) and now < host.probe_at:
             return closed_by_failures(host.outcome, host.failures, host.probe_at - now)
         return None
+
+    def _most_failures(self, host: _Host) -> int:
+        most = self._limits.host_failures
+        return most if host.answered else min(self._limits.first_failures, most)
+
+    def _most_connections(self, host: _Host) -> int:
+        most = self._limits.per_host
+        return most if host.answered else min(self._limits.first_failures, most)
 
     # -- what may be done -------------------------------------------------------------------------
     def _probe(self, host: _Host, worker: str, told: HostReport, now: float) -> Grant:
@@ -180,7 +192,7 @@ class Hosts:
         return sum(use.held for name, use in host.uses.items() if name != worker)
 
     def _connections(self, host: _Host, worker: str, now: float) -> int:
-        free = self._limits.per_host - self._others(host, worker, now)
+        free = self._most_connections(host) - self._others(host, worker, now)
         if worker not in host.uses:
             return 0
         use = host.uses[worker]
@@ -190,7 +202,7 @@ class Hosts:
 
     def _share(self, host: _Host, worker: str, now: float) -> int:
         """Equal shares; what one does not want goes to the others, and an odd rest goes round."""
-        left = self._limits.per_host
+        left = self._most_connections(host)
         if len(host.uses) == 1:
             return min(left, host.uses[worker].wanted)
         names = sorted(host.uses)

@@ -48,6 +48,7 @@ class Line:
     next_start: float = 0.0
     delay: float = 0.0  # robots.txt's
     failures: int = 0  # in a row, in the whole cluster as far as is known
+    answered: bool = False  # ever, here
     closed: Closed | None = None
     closed_until: float = 0.0
     last_turn: float = 0.0

@@ -104,8 +104,10 @@ class Turns:
     # -- what a host did --------------------------------------------------------------------------
     def answered(self, key: HostKey) -> None:
         line = self._lines[key]
-        if line.failures >= self._limits.host_failures:  # it was a probe
+        probed = line.failures >= self._limits.first_failures
+        if probed or (line.short and not line.answered):  # more may be had from now on
             self._ask_soon(line)
+        line.answered = True
         line.failures = line.news.failures = 0
         line.news.answers += 1
 
@@ -114,6 +116,8 @@ class Turns:
         line.failures += 1
         line.news.failures += 1
         line.news.outcome = outcome
+        if line.failures >= self._limits.first_failures:
+            self._ask_soon(line)  # whether it ever answered to anybody
         if line.failures >= self._limits.host_failures:
             self._shut(line, closed_by_failures(outcome, line.failures))
 
@@ -168,6 +172,10 @@ class Turns:
         if now >= line.good_until:
             self._ask_soon(line)
             return False
+        if not line.answered and line.moments is None and line.failures + line.running >= self._limits.first_failures:
+            if not line.running:
+                self._ask_soon(line)
+            return False  # those that are under way will tell
         if line.running >= line.granted:
             if not line.short:  # it got all it wanted, and wants more now
                 self._ask_soon(line)

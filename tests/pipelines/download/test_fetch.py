@@ -318,7 +318,7 @@ def test_a_host_that_never_answers_is_given_up(ask, jpeg) -> None:
         dead = closed.getsockname()[1]
     urls = [f"http://127.0.0.1:{dead}/{n}" for n in range(60)] + ["/good"]
     allow = (f"127.0.0.1:{dead}", "127.0.0.1:{port}")
-    talk = ask({"/good": ask.reply(jpeg)}, *urls, allow=allow, host_failures=6, per_host=2, retries=1)
+    talk = ask({"/good": ask.reply(jpeg)}, *urls, allow=allow, host_failures=6, first_failures=6, per_host=2, retries=1)
     assert talk.results.pop().outcome is Outcome.OK
     assert {r.outcome for r in talk.results} == {Outcome.CONNECT}
     tries = sum(address == ("127.0.0.1", dead) for address in talk.connects.addresses)

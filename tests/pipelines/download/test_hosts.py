@@ -14,9 +14,9 @@ HOST = ("pictures.example", 80)
 
 
 class Cluster:
-    def __init__(self, **limits: float) -> None:
+    def __init__(self, first_failures: int = 99, **limits: float) -> None:
         self.now = 1_000.0
-        self.hosts = Hosts(Limits(**limits), lambda: self.now)  # type: ignore[arg-type]
+        self.hosts = Hosts(Limits(first_failures=first_failures, **limits), lambda: self.now)  # type: ignore[arg-type]
 
     def says(self, worker: str, **report: object) -> Grant:
         return self.hosts.sync(worker, {HOST: HostReport(**report)})[HOST]  # type: ignore[arg-type]
@@ -114,6 +114,24 @@ def test_failures_are_counted_over_workers_and_an_answer_forgets_them() -> None:
     assert closed and closed.outcome is Outcome.TIMEOUT and closed.seconds == 60.0
     assert closed.message == "not asked: the host gave no answer 6 times in a row"
     assert cluster.says("b", waiting=9).closed
+
+
+def test_a_host_that_never_answered_gets_two_tries_from_all_together() -> None:
+    cluster = Cluster(per_host=8, host_failures=6, first_failures=2)
+    assert cluster.says("a", waiting=9).connections == 2
+    assert cluster.says("b", waiting=9).connections == 0
+    assert cluster.says("a", waiting=8, failures=1, outcome=Outcome.DNS).closed is None
+    closed = cluster.says("a", waiting=7, failures=1, outcome=Outcome.DNS).closed
+    assert closed and closed.message == "not asked: the host gave no answer 2 times in a row"
+    assert cluster.says("b", waiting=9).closed
+
+
+def test_its_first_answer_gives_a_host_all_its_connections_and_failures() -> None:
+    cluster = Cluster(per_host=8, host_failures=6, first_failures=2)
+    cluster.says("a", waiting=9)
+    assert cluster.says("a", running=1, waiting=8, holding=1, answers=1).connections == 8
+    assert cluster.says("a", waiting=8, failures=5).closed is None
+    assert cluster.says("a", waiting=8, failures=1).closed
 
 
 def test_after_a_minute_one_worker_asks_for_one_url() -> None:

@@ -132,11 +132,23 @@ def test_a_host_that_wants_a_long_rest_is_not_asked_again(web, ask) -> None:
     assert {r.message.split(":")[0] for r in others if r.message} == {"not asked"}
 
 
+def test_a_host_that_never_answers_costs_two_tries_however_many_urls_it_has() -> None:
+    async def main() -> None:
+        with socket.create_server(("127.0.0.1", 0)) as closed:
+            port = closed.getsockname()[1]
+        async with fetchers(policy_for(port, retries=0), 1) as (worker,):
+            results = await worker.fetch_all([f"http://a.example/{n}" for n in range(12)])
+        assert sum(fetched.attempts for fetched in results) == 2
+        assert {fetched.outcome for fetched in results} == {Outcome.CONNECT}
+
+    asyncio.run(main())
+
+
 def test_failures_of_all_workers_close_a_host() -> None:
     async def main() -> None:
         with socket.create_server(("127.0.0.1", 0)) as closed:
             port = closed.getsockname()[1]
-        async with fetchers(policy_for(port, host_failures=6, per_host=2, retries=0), 3) as workers:
+        async with fetchers(policy_for(port, host_failures=6, first_failures=6, per_host=2, retries=0), 3) as workers:
             tried = 0
             for worker in workers:
                 results = await worker.fetch_all([f"http://a.example/{n}" for n in range(4)])

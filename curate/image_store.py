@@ -21,6 +21,7 @@ from curate.outcomes import Outcome
 
 EncodeFormat = Literal["jpg", "png", "webp"]
 ENCODE_FORMATS = ("jpg", "png", "webp")
+LONGEST = {"jpg": 65_500, "png": 65_500, "webp": 16_383}  # px of a side, by the encoders
 DECODE_MEMORY = 480_000_000  # bytes
 
 
@@ -85,6 +86,9 @@ def _unfit(opened: Opened, data: bytes, policy: StorePolicy) -> Failed | None:
         return Failed(Outcome.TOO_SMALL, f"{width}x{height}, the shorter side is under {policy.min_image_size}")
     if max(width, height) > policy.max_aspect_ratio * min(width, height):
         return Failed(Outcome.BAD_ASPECT, f"{width}x{height} is longer than {policy.max_aspect_ratio:g} to 1")
+    size = policy.scaled_size(width, height)
+    if max(size) > LONGEST[policy.encode_format] or size[0] * size[1] > policy.max_pixels:
+        return Failed(Outcome.TOO_MANY_PIXELS, f"{width}x{height} would be stored as {size[0]}x{size[1]}")
     need = memory_of(opened, data)
     if need > policy.decode_memory:
         what = f"{width}x{height} as {opened.format} may take {need / 1e6:,.0f} MB to decode"

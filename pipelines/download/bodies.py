@@ -91,6 +91,7 @@ class Share:
             self._taken.append((part, min(taken, size)))
 
     def close(self) -> None:
+        self._allowed = self._room.small
         while self._taken:
             part, taken = self._taken.pop()
             part.give(taken)

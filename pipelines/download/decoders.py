@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from curate.files import sha256
 from curate.image_store import Stored, StorePolicy
 from curate.images import Failed
 from curate.schema import Outcome
@@ -24,7 +25,10 @@ TRIES = 2
 
 @dataclass(frozen=True)
 class Opened:
-    """What became of downloaded bytes. Digests are of the bytes as they came, and as they are stored."""
+    """What became of downloaded bytes. Digests are of the bytes as they came, and as they are stored.
+
+    They are made on this side: the other one might be told by an image what to say.
+    """
 
     found: Stored | Failed
     sha256: str
@@ -141,14 +145,14 @@ class Decoders:
         why = ""
         for _ in range(TRIES):
             try:
-                return _read(*await process.ask(data))
+                return _read(data, *await process.ask(data))
             except _Broken as broken:
                 why = str(broken)
                 process.close()
             except BaseException:
                 process.close()  # it may be in the middle of an answer
                 raise
-        return Opened(Failed(Outcome.WORKER_CRASH, f"decoding it failed {TRIES} times: {why}"), "")
+        return Opened(Failed(Outcome.WORKER_CRASH, f"decoding it failed {TRIES} times: {why}"), sha256(data))
 
     def close(self) -> None:
         """In the loop that it lives in."""
@@ -157,11 +161,11 @@ class Decoders:
         self._idle = []
 
 
-def _read(facts: dict[str, Any], image: bytes) -> Opened:
+def _read(data: bytes, facts: dict[str, Any], image: bytes) -> Opened:
     """Raises _Broken for an answer that none of ours would give."""
     try:
         if "sizes" in facts:
-            return Opened(Stored(image, **facts["sizes"]), facts["sha256"], facts["stored_sha256"])
-        return Opened(Failed(Outcome(facts["outcome"]), str(facts["message"])), facts["sha256"])
+            return Opened(Stored(image, **facts["sizes"]), sha256(data), sha256(image))
+        return Opened(Failed(Outcome(facts["outcome"]), str(facts["message"])), sha256(data))
     except (TypeError, ValueError, KeyError) as error:
         raise _Broken("its answer makes no sense") from error

@@ -95,7 +95,7 @@ class Exchange:
         try:
             async for chunk in response.content.iter_chunked(PIECE):
                 size += len(chunk)
-                await share.grow(size, need, known=known)
+                await share.grow(min(size, need), need, known=known)
                 body.feed(chunk)
         except Refused as error:
             if error.outcome is not Outcome.TOO_LARGE or not wanted.beginning:

@@ -57,7 +57,7 @@ def limits(policy: FetchPolicy) -> Limits:
         policy.per_host,
         policy.per_host_rate,
         policy.host_failures,
-        policy.first_failures,
+        max(policy.first_failures, policy.retries + 1),  # one URL alone has all its tries
         policy.max_retry_after,
         lease,
     )
@@ -121,6 +121,17 @@ class Fetcher:
         (fetched,) = await self.fetch_all([url])
         return fetched
 
+    async def ask_again(self, url: str) -> Fetched:
+        """One URL, for who has a slot already, as `then` has: it takes no other one."""
+        target = self._target(url)
+        if isinstance(target, Fetched):
+            return target
+        hand = _Hand(Share(self._room))
+        try:
+            return await self._fetch(target, self._picture, hand, guest=True)
+        finally:
+            self._put_down(hand)
+
     async def _work(self, place: Target | Fetched, robots: bool, places: list[int], then: Then) -> None:
         """One URL from its turn to its result, which is given to each of its places in the list."""
         hand = _Hand(Share(self._room))
@@ -150,7 +161,9 @@ class Fetcher:
         finally:
             self._put_down(hand)
 
-    async def _fetch(self, target: Target, wanted: Wanted, hand: _Hand, rules: Rules | None = None) -> Fetched:
+    async def _fetch(
+        self, target: Target, wanted: Wanted, hand: _Hand, rules: Rules | None = None, guest: bool = False
+    ) -> Fetched:
         """Attempts until one is good enough or there is no use in another. The hand keeps what the last one has."""
         if rules and rules.delay:
             self._turns.wants_delay((target.host, target.port), rules.delay)
@@ -158,10 +171,10 @@ class Fetcher:
         fetched: Fetched | None = None
         while True:
             try:
-                await self._turns.first((target.host, target.port))
+                await (self._turns.another if guest else self._turns.first)((target.host, target.port))
             except NotAsked as refused:
                 return fetched or Fetched(refused.outcome, message=refused.message, attempts=0)
-            hand.slot = True
+            hand.slot = not guest
             trail = Trail(target, wanted, hand.share, rules, again=attempt > 0)
             fetched = await self._attempts.run(trail)
             attempt += 1

@@ -18,12 +18,15 @@ STREAK = 200  # such failures one after another, before anybody is asked a secon
 ASKED_AGAIN = 3
 
 
+Answered = deque[str]  # URLs of the hosts that answered last, in any unit of a worker
+
+
 class Watch:
     """Looks at a unit's results as they come."""
 
-    def __init__(self, fetch: Callable[[str], Awaitable[Fetched]]) -> None:
+    def __init__(self, fetch: Callable[[str], Awaitable[Fetched]], answered: Answered | None = None) -> None:
         self._fetch = fetch
-        self._answered: deque[str] = deque(maxlen=ASKED_AGAIN)
+        self._answered = Answered(maxlen=ASKED_AGAIN) if answered is None else answered
         self._streak = 0
         self._hosts: set[str] = set()
 
@@ -39,10 +42,22 @@ class Watch:
         self._hosts.add(urlsplit(url).netloc)
         if self._streak % STREAK or len(self._hosts) < HOSTS:
             return
+        if not await self._still_there():
+            raise _down(f"the last {self._streak} URLs, at {len(self._hosts)} hosts, could not be reached")
+
+    async def ended(self, urls: Sequence[str], outcomes: Sequence[Outcome]) -> None:
+        """The unit is through. Raises MachineError when the network was down."""
+        try:
+            network_down(urls, outcomes)
+        except MachineError:
+            if not await self._still_there():
+                raise
+
+    async def _still_there(self) -> bool:
         for known in list(self._answered):
             if (await self._fetch(known)).outcome not in DOWN:
-                return
-        raise _down(f"the last {self._streak} URLs, at {len(self._hosts)} hosts, could not be reached")
+                return True
+        return False
 
 
 def network_down(urls: Sequence[str], outcomes: Sequence[Outcome]) -> None:

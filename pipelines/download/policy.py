@@ -47,7 +47,7 @@ class FetchPolicy:
     per_host: int = 8
     per_host_rate: float = 0.0  # requests to one host in a second; 0 for no limit
     host_failures: int = 16  # in a row without any answer: the host's other URLs are not asked any more
-    first_failures: int = 2  # the same, of a host that never answered; it gets no more connections than that
+    first_failures: int = 2  # the same, of a host that never answered, but no fewer than a URL has tries
     host_wait: float = 300.0  # seconds for which a host may give no turn before its URLs are given up
     robots: Literal["off", "bulk", "all"] = "bulk"
     bulk_host: int = 20

@@ -24,6 +24,7 @@ from curate.images import Failed, decode
 from curate.schema import Outcome
 from curate.tars import IMAGES, grouped, index
 from pipelines.download.answer import Fetched
+from pipelines.download.outage import network_down
 from pipelines.download.policy import FetchPolicy, Refused
 from pipelines.download.spool import Spool
 from pipelines.download.stock_process import StockFailed, run_stock
@@ -60,6 +61,8 @@ class StockTask(FetchTask):
                 pq.write_table(pa.table({"url": list(plain.values()), ROW: list(plain)}), place / "list.parquet")
                 run_stock(place, self.options(place, len(plain)), self.limit)
                 got |= self._written(place / "out", plain)
+        if among is None:
+            network_down([urls[i] for i in urls], [got[i].fetched.outcome for i in urls])
         return got
 
     def options(self, place: Path, rows: int) -> dict[str, Any]:

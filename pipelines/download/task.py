@@ -17,7 +17,7 @@ from pipelines.download.decoders import Decoders, Opened
 from pipelines.download.fetch import Fetcher
 from pipelines.download.links import SharedLink
 from pipelines.download.loop_thread import LoopThread
-from pipelines.download.outage import Watch
+from pipelines.download.outage import ASKED_AGAIN, Answered, Watch
 from pipelines.download.policy import FetchPolicy
 from pipelines.download.spool import Spool
 from pipelines.download.unit_rows import FetchTask, Got
@@ -31,6 +31,7 @@ class _Worker:
     loop: LoopThread
     fetcher: Fetcher
     decoders: Decoders
+    answered: Answered
 
     @classmethod
     def start(cls, fetch: FetchPolicy, store: StorePolicy, hosts: Shared | None, decoders: int) -> "_Worker":
@@ -38,7 +39,7 @@ class _Worker:
 
         async def begin() -> _Worker:
             fetcher = Fetcher(fetch, link=SharedLink(hosts) if hosts else None)
-            return cls(loop, await fetcher.__aenter__(), Decoders(store, decoders))
+            return cls(loop, await fetcher.__aenter__(), Decoders(store, decoders), Answered(maxlen=ASKED_AGAIN))
 
         return loop.run(begin())
 
@@ -79,7 +80,7 @@ class DownloadTask(FetchTask):
 
     async def _ask(self, worker: _Worker, urls: dict[int, str], among: Sequence[str] | None) -> dict[int, Got]:
         numbers, got, spool = list(urls), dict[int, Got](), Spool()
-        watch = Watch(worker.fetcher.fetch)
+        watch = Watch(worker.fetcher.ask_again, worker.answered)
 
         async def take(place: int, fetched: Fetched) -> None:
             if among is None:
@@ -88,6 +89,8 @@ class DownloadTask(FetchTask):
             got[numbers[place]] = self._got(fetched, opened, spool)
 
         await worker.fetcher.fetch_each(list(urls.values()), take, among)
+        if among is None:
+            await watch.ended(list(urls.values()), [one.fetched.outcome for one in got.values()])
         return got
 
     def _got(self, fetched: Fetched, opened: Opened | None, spool: Spool) -> Got:

@@ -36,6 +36,7 @@ class Turns:
         self._urgent = asyncio.Event()
         self._tasks: set[asyncio.Task[None]] = set()
         self._broken: BaseException | None = None
+        self._heard = clock.time()  # of the cluster
 
     def open(self) -> None:
         self._spawn(self._talk()).add_done_callback(self._ended)
@@ -275,8 +276,10 @@ class Turns:
         except OSError:
             for line, _, news in sent.values():
                 line.lost(news)
+            if self._clock.time() - self._heard > self._limits.lease:
+                raise  # a unit that fails is tried again; URLs that nobody asks for would be called timeouts
             return
-        now = self._clock.time()
+        now = self._heard = self._clock.time()
         for key, grant in grants.items():
             line, report, _ = sent[key]
             line.take(grant, report.running + report.waiting, now, asked_at + self._limits.lease / 2)

@@ -15,7 +15,6 @@ from curate.files import Folder, table_bytes
 from curate.images import Failed
 from curate.schema import Outcome
 from pipelines.download.answer import Fetched
-from pipelines.download.outage import network_down
 from pipelines.download.spool import Held
 from pipelines.download.verification import HashPolicy, quarantine_part, verify_hash
 from pipelines.engine.unit import Part, Unit
@@ -68,7 +67,6 @@ class FetchTask:
         skip = {row - rows.start for row in unit.skip}
         urls = {i: row[c.URL] for i, row in enumerate(asked) if not row[c.OUTCOME] and i not in skip}
         got = self.ask(urls)
-        network_down([urls[i] for i in urls], [got[i].fetched.outcome for i in urls])
         made = Made(unit.shard, self.hash_mismatch)
         for i, row in enumerate(asked):
             if i in skip:

@@ -43,7 +43,7 @@ def verify_hash(expected: str | None, digest: str, policy: HashPolicy) -> Verdic
 def quarantine_part(shard: str, bodies: Mapping[str, bytes]) -> Part:
     """`quarantine/SHARD.tar` of pool key -> bytes as downloaded; no files where there are none.
 
-    Nobody has looked at these bytes: they are never decoded, and no stage reads them.
+    No stage reads these bytes.
     """
     if not bodies:
         return Part(QUARANTINE, 0, {}, {})

@@ -1,9 +1,10 @@
 """One attempt at a unit, in whatever process runs it. The only place that catches every exception."""
 
+import errno
 import posixpath
 import traceback
 
-from curate.errors import CurateError
+from curate.errors import CurateError, MachineError
 from curate.files import Folder, content_sha256
 from pipelines.engine.unit import Failure, Job, Part, StagedPart, Task
 
@@ -17,6 +18,10 @@ def attempt(task: Task, job: Job, folder: Folder) -> list[StagedPart] | Failure:
         return [_stage(part, job, folder) for part in parts]
     except CurateError as error:
         return Failure(str(error), error)
+    except OSError as error:
+        full = error.errno in (errno.ENOSPC, errno.EDQUOT)
+        fatal = MachineError(f"the disk is full: {error}", "free some space, also in TMPDIR; then run again")
+        return Failure(traceback.format_exc(), fatal if full else None)
     except Exception:
         return Failure(traceback.format_exc())
 

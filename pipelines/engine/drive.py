@@ -94,9 +94,9 @@ class Driver:
         else:
             self._push(unit.without(poison), range(unit.rows))
 
-    def _push(self, unit: Unit, rows: range) -> None:
+    def _push(self, unit: Unit, rows: range, *, alone: bool = False) -> None:
         self._count += 1
-        self._jobs.append(Job(unit, rows, f"{os.getpid()}-{self._count}"))
+        self._jobs.append(Job(unit, rows, f"{os.getpid()}-{self._count}", alone))
 
     # -- receiving ---------------------------------------------------------------------------------
     def _answers(self) -> list[Answer]:
@@ -126,6 +126,10 @@ class Driver:
 
     def _failed(self, job: Job, failure: Failure) -> None:
         unit = job.unit
+        if failure.shared:  # no try of its own
+            self.on_trouble(f"{unit.stage} {unit.shard}: {failure.what} with several units in hand; each goes on alone")
+            self._push(unit, job.rows, alone=True)
+            return
         if job.probe or unit.key in self._probing:
             self._probe_failed(job, failure)
             return
@@ -173,6 +177,7 @@ class Driver:
 
     # -- publishing ----------------------------------------------------------------------------------
     def _publish(self, unit: Unit, parts: list[StagedPart]) -> None:
+        replaced = False
         for part in parts:
             manifest = self.manifest(part.under)
             files = {}
@@ -180,13 +185,14 @@ class Driver:
                 self.folder.publish(staged, f"{part.under}/{base}")
                 files[base] = {"sha256": digest, "bytes": size}
             before = manifest.entries.get(unit.shard)
+            replaced |= before is not None  # until the manifest says so, it names files that are no more
             # Ahead of the manifest: a crash in between leaves an entry that does not verify, and is made again.
             for base in sorted(set(before.files if before else ()) - set(files)):
                 self.folder.remove(f"{part.under}/{base}")
             manifest.entries[unit.shard] = Entry(
                 unit.fingerprints[part.under], part.rows, dict(part.states), files, list(unit.skip)
             )
-        self._save()
+        self._save(force=replaced)
         self.attempts.done(unit.key)
         self.outcome.done += 1
         self.outcome.quarantined += len(unit.skip)

@@ -8,6 +8,7 @@ unit is sent, so a run with nothing to do starts none.
 import logging
 import os
 import threading
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -51,11 +52,15 @@ class _Worker:
                 except CurateError as error:
                     return Failure(str(error), error)
                 self.key, self.task = key, task
-        return attempt(self.task, job, folder)
+            task = self.task
+        return attempt(task, job, folder)
 
-    def rest(self) -> None:
-        end(self.task)
-        self.key, self.task = None, None
+    def rest(self, key: str) -> None:
+        """Let go of the task, if it is still that one."""
+        with self.opening:
+            if key == self.key:
+                end(self.task)
+                self.key, self.task = None, None
 
 
 class _Keeper:
@@ -106,7 +111,9 @@ class RayCrew:
 
     def send(self, job: Job) -> None:
         actor = min(self._load, key=lambda one: self._load[one], default=None)
-        if actor is None or (self._load[actor] and len(self._load) < self.size):
+        if job.alone:
+            actor = self._alone()
+        elif actor is None or (self._load[actor] and len(self._load) < self.size):
             actor = self._hire()
         self._load[actor] = self._load.get(actor, 0) + 1
         self._busy[actor.do.remote(self.key, self.task, self.folder, job)] = (actor, job)
@@ -117,22 +124,31 @@ class RayCrew:
         options = {"max_restarts": 0, "max_task_retries": 0, "num_cpus": self.cores, "num_gpus": self.gpus}
         return self.engine.ray().remote(max_concurrency=OVERLAP, **options)(_Worker).remote()
 
+    def _alone(self) -> Any:
+        """A worker for one job. It needs no core of its own: those that were granted stay with the others."""
+        options = {"max_restarts": 0, "max_task_retries": 0, "num_cpus": 0, "num_gpus": 0}
+        return self.engine.ray().remote(**options)(_Worker).remote()
+
     def receive(self, timeout: float) -> list[Answer]:
         ray = self.engine.ray()
         if not self._busy:
             return []
         ray.wait(list(self._busy), num_returns=1, timeout=timeout)
         ready, _ = ray.wait(list(self._busy), num_returns=len(self._busy), timeout=0)
-        answers = []
+        answers, held = [], Counter(actor for actor, _ in self._busy.values())
         for ref in ready:
             actor, job = self._busy.pop(ref)
             try:
                 result = ray.get(ref)
-                self._load[actor] -= 1
+                if actor in self._load:  # another of its jobs may have ended it since
+                    self._load[actor] -= 1
             except ray.exceptions.RayError as error:
                 ray.kill(actor, no_restart=True)
                 self._load.pop(actor, None)
-                result = Failure(f"the worker died: {type(error).__name__}")
+                result = Failure(f"the worker died: {type(error).__name__}", shared=held[actor] > 1)
+            if job.alone:
+                self._load.pop(actor, None)
+                ray.kill(actor, no_restart=True)
             answers.append(Answer(job, result))
         return answers
 
@@ -145,7 +161,7 @@ class RayCrew:
         idle = [actor for actor, load in self._load.items() if not load]
         for actor in idle:
             if self._plain:
-                actor.rest.remote()
+                actor.rest.remote(self.key)
                 self.engine.spare.append(actor)
             else:
                 self.engine.ray().kill(actor, no_restart=True)
@@ -212,7 +228,7 @@ class RayEngine:
         return RayCrew(self, str(self._tasks), reference, folder, size, 1.0 if devices else 0.0, cores, overlap)
 
     def share(self, kept: object) -> RayShared:
-        return RayShared(self.ray().remote(num_cpus=0)(_Keeper).remote(kept))
+        return RayShared(self.ray().remote(num_cpus=0, max_restarts=-1)(_Keeper).remote(kept))
 
     def fit(
         self,

@@ -74,6 +74,7 @@ class Job:
     unit: Unit
     rows: range
     attempt: str  # names the staged files
+    alone: bool = False  # in a worker that has nothing else in hand
 
     @property
     def probe(self) -> bool:
@@ -92,10 +93,14 @@ class StagedPart:
 
 @dataclass(frozen=True)
 class Failure:
-    """`fatal` errors are the user's to mend (a missing model, a full disk): trying again is no use."""
+    """`fatal` errors are the user's to mend (a missing model, a full disk): trying again is no use.
+
+    `shared`: the worker died, and had other jobs in hand: nobody knows whose fault it was.
+    """
 
     what: str
     fatal: Exception | None = None
+    shared: bool = False
 
 
 @dataclass(frozen=True)

@@ -170,9 +170,9 @@ def test_a_driver_killed_at_any_instant_goes_on_to_the_same_bytes(whole, site, t
 def test_an_interrupted_run_says_how_to_go_on(site, tmp_path, signum):
     silent = socket.create_server(("127.0.0.1", 0), backlog=100)
     address = f"127.0.0.1:{silent.getsockname()[1]}"
-    path = recipe_for(tmp_path, site, [(f"http://slow.test/{i}.jpg", "nobody answers here") for i in range(60)])
+    path = recipe_for(tmp_path, site, [(f"http://h{i}.slow.test/", "nobody answers here") for i in range(60)])
     data = yaml.safe_load(path.read_text())
-    data["download"] |= {"timeout": 1, "concurrency": 2, "robots": "off", "resolve": {"slow.test": address}}
+    data["download"] |= {"timeout": 1, "concurrency": 2, "robots": "off", "resolve": {"*.slow.test": address}}
     data["download"]["allow_private_hosts"] = [address]
     path.write_text(yaml.safe_dump(data))
     process = subprocess.Popen([sys.executable, "-c", RUN, str(path)], stderr=subprocess.PIPE, start_new_session=True)

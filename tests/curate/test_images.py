@@ -434,6 +434,17 @@ def test_extreme_shapes_are_stored(size: tuple[int, int]) -> None:
 
 
 @pytest.mark.parametrize(
+    ("size", "policy"),
+    [
+        ((16_384, 4), StorePolicy(resize_mode="no", encode_format="webp")),
+        ((2, 1_000), StorePolicy(384, "keep_ratio", False)),
+    ],
+)
+def test_what_no_encoder_can_store_is_an_answer(size: tuple[int, int], policy: StorePolicy) -> None:
+    assert outcome(encoded(Image.new("RGB", size), "PNG"), policy) is Outcome.TOO_MANY_PIXELS
+
+
+@pytest.mark.parametrize(
     "bad",
     [{"resize_mode": "squash"}, {"encode_format": "gif"}, {"encode_format": "png"}, {"image_size": 0}],
 )

@@ -87,6 +87,19 @@ def test_whatever_is_cancelled_is_given_back() -> None:
     asyncio.run(main())
 
 
+def test_a_second_try_is_counted_like_the_first() -> None:
+    async def main() -> None:
+        room = Room(48 * MB, 6)
+        share = Share(room)
+        for _ in range(2):
+            await share.grow(5 * MB, 5 * MB)
+            assert room.large.free < room.large.total
+            share.close()
+        assert room.large.free == room.large.total
+
+    asyncio.run(main())
+
+
 def test_a_crowd_of_large_bodies_stays_in_its_room(ask) -> None:
     """Forty servers send two megabytes each, announced or not; twenty-four megabytes are there for all."""
     size = 2_000_000

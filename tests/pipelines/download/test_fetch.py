@@ -3,6 +3,7 @@
 import asyncio
 import gzip
 import inspect
+import random
 import socket
 import ssl
 import struct
@@ -539,3 +540,31 @@ def test_nothing_swallows_what_it_does_not_know() -> None:
     for module in (fetch_module, attempts, exchange, hosts, lines, robots, turns):
         source = inspect.getsource(module)
         assert "except Exception" not in source and "except BaseException" not in source
+
+
+def test_a_large_compressed_body_takes_its_room_once(ask) -> None:
+    body = random.Random(1).randbytes(600_000)
+    packed = gzip.compress(body)
+    talk = ask({"/x": ask.reply(packed, "200 OK", "Content-Encoding: gzip")}, timeout=5, retries=0)
+    assert talk.only.body == body
+
+
+def test_who_has_a_slot_can_ask_for_another_url_without_a_second_one(ask) -> None:
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(ask.reply(b"here"))
+        writer.close()
+
+    async def main() -> list[Outcome]:
+        found = []
+        async with await asyncio.start_server(serve, "127.0.0.1", 0) as server:
+            place = f"127.0.0.1:{server.sockets[0].getsockname()[1]}"
+            async with Fetcher(FetchPolicy(allow_private_hosts=(place,), concurrency=1, per_host=2)) as fetcher:
+
+                async def then(_: int, fetched: Fetched) -> None:
+                    found.append((await fetcher.ask_again(f"http://{place}/b")).outcome)
+
+                await asyncio.wait_for(fetcher.fetch_each([f"http://{place}/a"], then), 5)
+        return found
+
+    assert asyncio.run(main()) == [Outcome.OK]

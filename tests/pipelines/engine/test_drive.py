@@ -179,6 +179,20 @@ def test_rows_that_end_every_worker_are_quarantined_and_a_hanging_one_ends(tmp_p
         crew = engine.crew(Hanging(), Folder(str(tmp_path / "h")), gpus=False)
         outcome = drive(tmp_path / "h", None, units(1, 8), crew, stall=4.0)
         assert outcome.quarantined == 1 and time.monotonic() - began < 120
+
+        class OneOfMany(Squares):
+            """Of the units that a worker has in hand at once, one is deadly; the others lose nothing by it."""
+
+            overlap = 8
+
+            def run(self, unit, rows):
+                time.sleep(0.3)
+                return (Squares(deadly={2, 9}) if unit.shard == "3" else Squares()).run(unit, rows)
+
+        crew = engine.crew(OneOfMany(), Folder(str(tmp_path / "o")), gpus=False)
+        outcome = drive(tmp_path / "o", None, units(8), crew)
+        assert (outcome.done, outcome.quarantined) == (8, 2)
+        assert [made(tmp_path / "o", str(n)).count(None) for n in range(8)] == [0, 0, 0, 2, 0, 0, 0, 0]
     finally:
         engine.close()
 

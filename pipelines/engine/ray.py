@@ -8,7 +8,6 @@ unit is sent, so a run with nothing to do starts none.
 import logging
 import os
 import threading
-from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -135,7 +134,7 @@ class RayCrew:
             return []
         ray.wait(list(self._busy), num_returns=1, timeout=timeout)
         ready, _ = ray.wait(list(self._busy), num_returns=len(self._busy), timeout=0)
-        answers, held = [], Counter(actor for actor, _ in self._busy.values())
+        answers = []
         for ref in ready:
             actor, job = self._busy.pop(ref)
             try:
@@ -145,7 +144,9 @@ class RayCrew:
             except ray.exceptions.RayError as error:
                 ray.kill(actor, no_restart=True)
                 self._load.pop(actor, None)
-                result = Failure(f"the worker died: {type(error).__name__}", shared=held[actor] > 1)
+                # Its other jobs' ends may come to light later, one by one: only who was alone is to blame for certain.
+                shared = self.overlap > 1 and not job.alone
+                result = Failure(f"the worker died: {type(error).__name__}", shared=shared)
             if job.alone:
                 self._load.pop(actor, None)
                 ray.kill(actor, no_restart=True)

@@ -254,6 +254,7 @@ async def _ask(url: str, port: int, friend: int, witness: Witness) -> Any:
     policy = FetchPolicy(
         timeout=3,
         retries=0,
+        first_failures=9,  # several URLs of a host that refuses: each shall come as far as its connect
         allow_private_hosts=(f"friend.test:{friend}", f"seen.test:{port}"),
         resolve={"pinned.test": f"127.0.0.1:{port}", "*.pinned.test": f"[::1]:{port}"},
         **({"robots": "off"} if "robots" in known else {}),

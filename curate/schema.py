@@ -128,6 +128,15 @@ def clip_score(model: str) -> str:
     return f"clip_score_{model}"
 
 
+def embedding(model: str) -> str:
+    """The column, and the family, of a model's unit vectors of the stored images: lists of d float16."""
+    return f"embedding_{model}"
+
+
+def embedding_schema(model: str, width: int) -> pa.Schema:
+    return pa.schema([(embedding(model), pa.list_(pa.float16(), width))])
+
+
 # -- corpus passes ------------------------------------------------------------------------------------
 CAPTION_IMAGES = "caption_images"  # distinct images with this very alt-text
 IMAGE_CAPTIONS = "image_captions"  # distinct alt-texts of this very image

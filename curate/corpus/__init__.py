@@ -5,33 +5,58 @@ a pass has per-sample columns, each shard gets its own. A pass stores numbers, n
 changed threshold re-runs none. The answer is the same for any number of shards and any row order.
 """
 
-from collections.abc import Sequence
-from typing import Protocol
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import ClassVar
 
 import polars as pl
 import pyarrow as pa
 
 Tables = dict[str, pl.DataFrame]
+ROWS = "rows"  # the one table of a partial of a pass that gathers
 
 
-class CorpusPass(Protocol):
+@dataclass(frozen=True)
+class Outside:
+    """Images that are not of the pool: an evaluation set, or the queries of a retrieval.
+
+    `places` are paths or globs of image files, tars and image tables; `column` is the signal measured of them:
+    `phash`, or a model's embedding. A pass gets a table of `item` (which image, a string) and that column.
+    """
+
+    name: str
+    places: tuple[str, ...]
+    column: str
+
+
+class CorpusPass:
+    """One pass. A pass with parameters that make other tables has them in its name: [a-z0-9_]+, a folder's name."""
+
     name: str
     version: int  # raise it when the output for the same input changes
-    reads: dict[str, Sequence[str]]  # folder of the run -> columns
-    schema: pa.Schema | None  # of the per-sample columns, if it has any
+    reads: Mapping[str, Sequence[str]]  # folder of the run -> columns
+    schema: pa.Schema | None = None  # of the per-sample columns, if it has any
+    gathers: ClassVar[bool] = False  # true: no partials, `merge` is given each shard's own rows, {"rows": frame}
 
     def identity(self) -> tuple[object, ...]:
         """The parameters that bear on the numbers."""
-        ...
+        return ()
+
+    def outside(self) -> list[Outside]:
+        """Images from outside the pool that it compares with."""
+        return []
 
     def partial(self, frame: pl.DataFrame) -> Tables:
         """What one shard contributes."""
-        ...
+        return {ROWS: frame}
 
-    def merge(self, partials: Sequence[Tables]) -> Tables:
-        """The tables of the whole pool, in an order that does not depend on that of the shards."""
-        ...
+    def merge(self, partials: Iterable[Tables], outside: Tables | None = None) -> Tables:
+        """The tables of the whole pool, in an order that does not depend on that of the shards.
+
+        `partials` come one at a time and can be read once; `outside` has a table per name of `outside()`.
+        """
+        raise NotImplementedError
 
     def per_sample(self, tables: Tables, frame: pl.DataFrame) -> pa.Table | None:
         """The columns of `schema` for one shard, in row order."""
-        ...
+        return None

@@ -6,26 +6,23 @@ rarest_ngram_rank   every uni- and bigram of all captions asked for is ranked by
                     ascending), 1 the most frequent; this is the rank of the text's rarest. 0 without words.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import polars as pl
 import pyarrow as pa
 
 from curate import schema as c
-from curate.corpus import Tables
+from curate.corpus import CorpusPass, Tables
 from curate.signals.text_stats import words
 
 NGRAM, COUNT, RANK = "ngram", "count", "rank"
 
 
-class AltTextCounts:
+class AltTextCounts(CorpusPass):
     name = "alt_text_counts"
     version = 2
     reads: dict[str, Sequence[str]] = {"pool": [c.CAPTION, c.SHA256, c.OUTCOME]}  # noqa: RUF012
     schema = c.ALT_TEXT_COUNTS
-
-    def identity(self) -> tuple[object, ...]:
-        return ()
 
     def partial(self, frame: pl.DataFrame) -> Tables:
         downloaded = frame.filter((pl.col(c.OUTCOME) == c.Outcome.OK) & pl.col(c.CAPTION).is_not_null())
@@ -34,7 +31,8 @@ class AltTextCounts:
             "ngrams": ngrams(frame).group_by(NGRAM).agg(pl.len().cast(pl.Int64).alias(COUNT)).sort(NGRAM),
         }
 
-    def merge(self, partials: Sequence[Tables]) -> Tables:
+    def merge(self, partials: Iterable[Tables], outside: Tables | None = None) -> Tables:
+        partials = list(partials)
         pairs = pl.concat([p["pairs"] for p in partials]).unique()
         counts = pl.concat([p["ngrams"] for p in partials]).group_by(NGRAM).agg(pl.col(COUNT).sum())
         ranked = counts.sort(COUNT, NGRAM, descending=[True, False]).with_row_index(RANK, offset=1)

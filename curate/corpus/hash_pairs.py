@@ -7,28 +7,26 @@ misses nothing. Hashes with at most 1 or at least 63 bits set stand for blank an
 all be one group: they are left out.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import faiss
 import numpy as np
 import polars as pl
-import pyarrow as pa
 
 from curate import schema as c
-from curate.corpus import Tables
+from curate.corpus import CorpusPass, Tables
 
 BANDS, BAND_BITS = 4, 16
 FLAT_LIMIT = 200_000  # entries up to which all against all is the faster way on two cores
 CHUNK = 4_096
 
 
-class HashPairs:
+class HashPairs(CorpusPass):
     """`radius`: the largest distance that is stored, bits."""
 
     name = "hash_pairs"
     version = 1
     reads: dict[str, Sequence[str]] = {"signals/phash": [c.PHASH]}  # noqa: RUF012
-    schema = None
 
     def __init__(self, radius: int = 10) -> None:
         self.radius = radius
@@ -39,13 +37,10 @@ class HashPairs:
     def partial(self, frame: pl.DataFrame) -> Tables:
         return {"hashes": frame.select(c.PHASH).drop_nulls().unique().sort(c.PHASH)}
 
-    def merge(self, partials: Sequence[Tables]) -> Tables:
+    def merge(self, partials: Iterable[Tables], outside: Tables | None = None) -> Tables:
         hashes = pl.concat([p["hashes"] for p in partials])[c.PHASH].unique().sort().to_numpy()
         a, b, distance = hamming_pairs(hashes[~degenerate(hashes)], self.radius)
         return {"pairs": pl.DataFrame({c.A: a, c.B: b, c.DISTANCE: distance}).sort(c.A, c.B)}
-
-    def per_sample(self, tables: Tables, frame: pl.DataFrame) -> pa.Table | None:
-        return None
 
 
 def degenerate(hashes: np.ndarray) -> np.ndarray:

@@ -25,19 +25,24 @@ class Entry:
     states: dict[str, int]
     files: dict[str, dict[str, Any]]  # base name -> {"sha256", "bytes"}
     quarantined: list[int] = field(default_factory=list)
+    stands_for: str | None = None  # in fingerprints, where not every byte of the files bears on what follows
 
     def as_dict(self) -> dict[str, Any]:
-        found = {
+        found: dict[str, Any] = {
             "fingerprint": self.fingerprint,
             "rows": self.rows,
             "states": self.states,
             "files": self.files,
         }
-        return {**found, "quarantined": self.quarantined} if self.quarantined else found
+        if self.quarantined:
+            found["quarantined"] = self.quarantined
+        if self.stands_for:
+            found["stands_for"] = self.stands_for
+        return found
 
     def content(self) -> str:
         """The hash that stands for the shard's content in the fingerprints of what follows."""
-        return hashlib.sha256(canonical_json(self.files)).hexdigest()
+        return self.stands_for or hashlib.sha256(canonical_json(self.files)).hexdigest()
 
 
 @dataclass

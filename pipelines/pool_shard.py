@@ -6,7 +6,7 @@ import pyarrow as pa
 
 from curate import schema as c
 from curate.dataset import extension
-from curate.files import Content, table_bytes
+from curate.files import Content, sha256, table_bytes
 from curate.schema import Outcome
 from curate.tars import TarBuilder
 from curate.uid import content_uid
@@ -82,4 +82,13 @@ class PoolShard:
         counts: dict[str, int] = {}
         for row in self._rows:
             counts[row[c.OUTCOME]] = counts.get(row[c.OUTCOME], 0) + 1
-        return Part(POOL, len(self._rows), counts, files)
+        return Part(POOL, len(self._rows), counts, files, stands_for(table))
+
+
+def stands_for(table: pa.Table) -> str:
+    """What of a pool shard bears on what follows: all but the words of a failure.
+
+    They depend on the moment (asked and refused, or not asked because its host had refused others), and nothing that
+    is made of the pool does.
+    """
+    return sha256(table_bytes(table.drop_columns([c.ERROR_MESSAGE])))

@@ -20,6 +20,7 @@ from curate.files import Folder, table_bytes
 from curate.pool import Pool
 from curate.uid import content_uid, fingerprint
 from pipelines.engine.unit import Part, Unit
+from pipelines.pool_shard import stands_for
 from pipelines.workspace import INPUT, POOL, Workspace
 
 VERSION = 1
@@ -79,7 +80,8 @@ class RepeatsTask:
         columns[c.KEY] = pa.array([f"{unit.shard}{row:04d}" for row in rows], pa.string())
         table = pa.table([columns[name] for name in c.POOL.names], schema=c.POOL).combine_chunks()
         states = {pair["values"]: pair["counts"] for pair in table.column(c.OUTCOME).value_counts().to_pylist()}
-        return [Part(POOL, table.num_rows, states, {f"{unit.shard}.parquet": table_bytes(table)})]
+        files = {f"{unit.shard}.parquet": table_bytes(table)}
+        return [Part(POOL, table.num_rows, states, files, stands_for(table))]
 
 
 def _uid(row: dict[str, str | None]) -> str:

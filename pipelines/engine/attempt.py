@@ -33,4 +33,4 @@ def _stage(part: Part, job: Job, folder: Folder) -> StagedPart:
     for base, data in part.files.items():
         staged = folder.stage(posixpath.join(part.under, base), job.attempt, data)
         files[base] = (staged, *content_sha256(data))
-    return StagedPart(part.under, part.rows, part.states, files)
+    return StagedPart(part.under, part.rows, part.states, files, part.stands_for)

@@ -189,9 +189,9 @@ class Driver:
             # Ahead of the manifest: a crash in between leaves an entry that does not verify, and is made again.
             for base in sorted(set(before.files if before else ()) - set(files)):
                 self.folder.remove(f"{part.under}/{base}")
-            manifest.entries[unit.shard] = Entry(
-                unit.fingerprints[part.under], part.rows, dict(part.states), files, list(unit.skip)
-            )
+            mark, skipped = unit.fingerprints[part.under], list(unit.skip)
+            entry = Entry(mark, part.rows, dict(part.states), files, skipped, part.stands_for)
+            manifest.entries[unit.shard] = entry
         self._save(force=replaced)
         self.attempts.done(unit.key)
         self.outcome.done += 1

@@ -21,6 +21,7 @@ class Part:
     rows: int
     states: Mapping[str, int]
     files: Mapping[str, Content]  # base name -> content
+    stands_for: str | None = None  # see `curate.manifest.Entry`
 
 
 @dataclass(frozen=True)
@@ -89,6 +90,7 @@ class StagedPart:
     rows: int
     states: Mapping[str, int]
     files: Mapping[str, tuple[str, str, int]]
+    stands_for: str | None = None
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ class ImageTextEncoder(Protocol):
     """A CLIP-like pair of towers with a common space."""
 
     identity: str  # sha256 of what decides its values: architecture and weights
+    width: int  # d
 
     def encode_images(self, images: Sequence[Image]) -> np.ndarray:
         """RGB images to unit vectors, float32, shape (n, d). Does not depend on what else is in the call."""
@@ -25,6 +26,7 @@ class ImageEncoder(Protocol):
     """A DINOv2-like embedder."""
 
     identity: str
+    width: int  # d
 
     def encode_images(self, images: Sequence[Image]) -> np.ndarray:
         """RGB images to unit vectors, float32, shape (n, d)."""

@@ -110,6 +110,7 @@ IMAGE_STATS = pa.schema(
 )
 WORDS, CHARS, DISTINCT_WORDS = "words", "chars", "distinct_words"
 LETTER_SHARE, DIGIT_SHARE = "letter_share", "digit_share"
+WHITESPACE_WORDS = "whitespace_words"  # DataComp's words: what whitespace separates
 TEXT_STATS = pa.schema(
     [
         (WORDS, pa.int32()),
@@ -117,6 +118,25 @@ TEXT_STATS = pa.schema(
         (DISTINCT_WORDS, pa.int32()),
         (LETTER_SHARE, pa.float32()),
         (DIGIT_SHARE, pa.float32()),
+        (WHITESPACE_WORDS, pa.int32()),
+    ]
+)
+LANGUAGE, LANGUAGE_SCORE = "language", "language_score"  # an ISO 639 code, and how sure, 0 to 1
+LANGUAGE_SCHEMA = pa.schema([(LANGUAGE, pa.string()), (LANGUAGE_SCORE, pa.float32())])
+FILE_NAME_SHARE, URL_SHARE, NUMBER_SHARE = "file_name_share", "url_share", "number_share"
+BOILERPLATE, TOP_WORD_SHARE, CHAR_RUN = "boilerplate", "top_word_share", "char_run"
+UPPER_SHARE, MARKUP, SYMBOL_SHARE = "upper_share", "markup", "symbol_share"
+CAPTION_QUALITY = pa.schema(
+    [
+        (FILE_NAME_SHARE, pa.float32()),
+        (URL_SHARE, pa.float32()),
+        (NUMBER_SHARE, pa.float32()),
+        (BOILERPLATE, pa.int32()),
+        (TOP_WORD_SHARE, pa.float32()),
+        (CHAR_RUN, pa.int32()),
+        (UPPER_SHARE, pa.float32()),
+        (MARKUP, pa.int32()),
+        (SYMBOL_SHARE, pa.float32()),
     ]
 )
 PHASH = "phash"
@@ -141,15 +161,42 @@ def embedding_schema(model: str, width: int) -> pa.Schema:
 CAPTION_IMAGES = "caption_images"  # distinct images with this very alt-text
 IMAGE_CAPTIONS = "image_captions"  # distinct alt-texts of this very image
 RAREST_NGRAM_RANK = "rarest_ngram_rank"  # 1 = the most frequent uni- or bigram of the corpus
+RAREST_WORD_COUNT = "rarest_word_count"  # how often the corpus has the text's rarest word
 ALT_TEXT_COUNTS = pa.schema(
     [
         (CAPTION_IMAGES, pa.int64()),
         (IMAGE_CAPTIONS, pa.int64()),
         (RAREST_NGRAM_RANK, pa.int64()),
+        (RAREST_WORD_COUNT, pa.int64()),
     ]
 )
 A, B, DISTANCE = "a", "b", "distance"
 HASH_PAIRS = pa.schema([(A, pa.uint64()), (B, pa.uint64()), (DISTANCE, pa.uint8())])
+
+# -- query balancing: which entries of a list each caption holds, by their place in that list ----------------
+
+
+def concepts(mark: str) -> str:
+    """The column of one list of entries: sorted places of those that match, from 0."""
+    return f"concepts_{mark}"
+
+
+def phrases(mark: str) -> str:
+    """The column of one way to find phrases: sorted places in the table of all phrases."""
+    return f"phrases_{mark}" if mark else "phrases"
+
+
+def places_schema(column: str) -> pa.Schema:
+    return pa.schema([(column, pa.list_(pa.int32()))])
+
+
+ENTRY, COUNT, PHRASE = "entry", "count", "phrase"
+
+# -- neighbours: pairs of images by cosine, images from outside the pool, retrieval -------------------------
+COSINE = "cosine"  # float32
+ITEM, ITEMS, IMAGES = "item", "items", "images"  # an image from outside the pool: its file and place; how many
+QUERY, RANK = "query", "rank"  # of a retrieval: the query's row in `queries`; 0 is the nearest
+CLUSTER, HITS = "cluster", "hits"
 
 # -- the subset and the funnel ------------------------------------------------------------------------
 KEEP, REASON, FAILED, COPIES = "keep", "reason", "failed", "copies"

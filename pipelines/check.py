@@ -8,6 +8,7 @@ from typing import Any
 from curate import schema as c
 from curate.errors import MachineError
 from curate.filters.listed import uids
+from curate.uid import fingerprint
 from model_training.evaluation.classes import Classes
 from model_training.evaluation.items import data_files
 from pipelines.check_filters import check_filters
@@ -33,7 +34,8 @@ def check(recipe: Recipe, source: Source | None = None) -> dict[str, Any]:
     reader = READERS[recipe.input.kind]
     rows = list(itertools.islice(reader.read(recipe.input), LOOKED_AT))
     usable = [row for row in rows if not row.get(c.OUTCOME)]
-    models = {name: scorer.specs[0].identity[:12] for name, scorer in declared(recipe).items()}
+    wanted = set(families(recipe))
+    models = {family: fingerprint(model.identity) for family, model in declared(recipe).items() if family in wanted}
     folder = Path(recipe.run_dir) if "://" not in recipe.run_dir else None
     free = _free(folder) if folder is not None else None
     if free is not None and free < 1_000_000_000:

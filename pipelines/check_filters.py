@@ -2,15 +2,12 @@
 
 import difflib
 from collections.abc import Iterator
-from typing import Any
 
 import polars as pl
 
-from curate import schema as c
 from curate.errors import RecipeError
 from curate.filters.rule import Filter, Rule
-from pipelines.columns import PASSES, homes
-from pipelines.measure import PLAIN
+from pipelines.columns import schemas
 from pipelines.recipe import Recipe
 from pipelines.recipe_source import Location, Source
 
@@ -63,15 +60,11 @@ def sample_table(recipe: Recipe) -> pl.DataFrame:
 
     The second row finds a conversion of text to numbers, which has no wrong type but ends at the first real text.
     """
-    schemas = [c.POOL, *(signal.schema for signal in PLAIN), *(work.schema for work in PASSES if work.schema)]
-    types: dict[str, Any] = {}
-    for schema in schemas:
+    columns: dict[str, pl.Series] = {}
+    for schema in schemas(recipe).values():
         empty = pl.from_arrow(schema.empty_table())
         assert isinstance(empty, pl.DataFrame)
-        types |= empty.schema
-    columns = {}
-    for name in homes(recipe):
-        kind = types.get(name, pl.Float32())  # what models measure is float32
-        value = "a" if kind == pl.String else 1 if kind.is_numeric() else None
-        columns[name] = pl.Series([None, value], dtype=kind)
+        for name, kind in empty.schema.items():
+            value = "a" if kind == pl.String else 1 if kind.is_numeric() else None
+            columns[name] = pl.Series([None, value], dtype=kind)
     return pl.DataFrame(columns)

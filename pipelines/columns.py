@@ -2,30 +2,39 @@
 
 from collections.abc import Iterable
 
+import pyarrow as pa
+
 from curate import schema as c
 from curate.corpus import CorpusPass
 from curate.corpus.alt_text_counts import AltTextCounts
 from curate.corpus.hash_pairs import HashPairs
 from curate.errors import RecipeError
 from curate.signal_store import family_folder, pass_folder
-from pipelines.measure import PLAIN
+from curate.signals.plain import PLAIN
 from pipelines.recipe import Recipe
+from pipelines.recipe_models import measured_by
 from pipelines.workspace import POOL
 
 PASSES: tuple[type[CorpusPass], ...] = (AltTextCounts, HashPairs)
 
 
+def schemas(recipe: Recipe) -> dict[str, pa.Schema]:
+    """folder -> its columns, for every folder of samples that a run of this recipe can have."""
+    found = {POOL: c.POOL}
+    for signal in PLAIN:
+        found[family_folder(signal.family)] = signal.schema
+    for name, model in recipe.models.items():
+        for family, schema in measured_by(name, model).items():
+            found[family_folder(family)] = schema
+    for work in (*(kind() for kind in PASSES), *(work for item in recipe.filters for work in item.passes())):
+        if work.schema is not None:
+            found[pass_folder(work.name)] = work.schema
+    return found
+
+
 def homes(recipe: Recipe) -> dict[str, str]:
     """column -> folder, for every column that a run of this recipe can have."""
-    found = {field.name: POOL for field in c.POOL}
-    for signal in PLAIN:
-        found |= dict.fromkeys(signal.schema.names, family_folder(signal.family))
-    for work in PASSES:
-        if work.schema is not None:
-            found |= dict.fromkeys(work.schema.names, pass_folder(work.name))
-    for model in recipe.models:
-        found[c.clip_score(model)] = family_folder(c.clip_score(model))
-    return found
+    return {column: under for under, schema in schemas(recipe).items() for column in schema.names}
 
 
 def wanted(recipe: Recipe, columns: Iterable[str]) -> dict[str, list[str]]:

@@ -1,20 +1,23 @@
 """Corpus passes on the engine: partials per shard, one merge, then per-sample columns per shard.
 
 corpus/PASS/partial/NNNNN.TABLE.parquet, corpus/PASS/TABLE.parquet (entry `whole` of the manifest) and,
-where the pass has per-sample columns, corpus/PASS/NNNNN.parquet in the pool's row order.
+where the pass has per-sample columns, corpus/PASS/NNNNN.parquet in the pool's row order. A pass that gathers has
+no partials: its merge reads the shards themselves, one at a time.
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import polars as pl
 import pyarrow as pa
 
-from curate.corpus import CorpusPass, Tables
+from curate.corpus import ROWS, CorpusPass, Tables
 from curate.files import Folder, table_bytes
+from curate.manifest import Entry
 from curate.signal_store import Columns, pass_folder, states
 from curate.uid import fingerprint
 from pipelines.engine.unit import Part, Unit
+from pipelines.outside import outside_folder, outside_tables
 from pipelines.workspace import POOL, Workspace
 
 WHOLE = "whole"
@@ -27,6 +30,7 @@ class CorpusTask:
 
     folder: Folder
     passes: Mapping[str, CorpusPass]
+    _whole: dict[str, Tables] = field(default_factory=dict)  # of the pass that is being spread: read once in a worker
 
     def open(self) -> None: ...
 
@@ -37,19 +41,25 @@ class CorpusTask:
             tables = work.partial(self._frame(work, unit.shard))
             return [Part(f"{under}/partial", unit.rows, {"read": unit.rows}, _files(f"{unit.shard}.", tables))]
         if step == MERGE:
-            tables = work.merge([self._tables(work, shard) for shard in shards])
+            self._whole.clear()
+            entries = Workspace(self.folder).manifest(f"{under}/partial").entries
+            partials = (
+                {ROWS: self._frame(work, shard)} if work.gathers else self._partial(under, entries[shard])
+                for shard in shards
+            )
+            tables = work.merge(partials, outside_tables(self.folder, work))
             return [Part(under, unit.rows, {"merged": unit.rows}, _files("", tables))]
-        table = work.per_sample(whole_tables(self.folder, work), self._frame(work, unit.shard))
+        if name not in self._whole:
+            self._whole = {name: whole_tables(self.folder, work)}
+        table = work.per_sample(self._whole[name], self._frame(work, unit.shard))
         assert table is not None
         return [Part(under, unit.rows, states(table), {f"{unit.shard}.parquet": table_bytes(table)})]
 
     def _frame(self, work: CorpusPass, shard: str) -> pl.DataFrame:
         return Columns(self.folder).shard(shard, dict(work.reads))
 
-    def _tables(self, work: CorpusPass, shard: str) -> Tables:
-        under = f"{pass_folder(work.name)}/partial"
-        names = self.folder.read_json(f"{under}/manifest.json")["shards"][shard]["files"]
-        return {n.split(".")[1]: _read(self.folder, f"{under}/{n}") for n in names}
+    def _partial(self, under: str, entry: Entry) -> Tables:
+        return {name.split(".")[1]: _read(self.folder, f"{under}/partial/{name}") for name in entry.files}
 
 
 def whole_tables(folder: Folder, work: CorpusPass) -> Tables:
@@ -73,6 +83,10 @@ def _plain(frame: pl.DataFrame) -> pa.Table:
     return frame.to_arrow(compat_level=pl.CompatLevel.oldest())
 
 
+def steps(work: CorpusPass) -> list[str]:
+    return [*([] if work.gathers else [PARTIAL]), MERGE, *([] if work.schema is None else [SPREAD])]
+
+
 def units(workspace: Workspace, work: CorpusPass, step: str) -> Iterator[Unit]:
     """All units of one step, whether or not they are done already; a step needs the one before it to be done."""
     under = pass_folder(work.name)
@@ -83,18 +97,19 @@ def units(workspace: Workspace, work: CorpusPass, step: str) -> Iterator[Unit]:
         return tuple(inputs[folder].entries[shard].content() for folder in work.reads)
 
     mark = (work.name, work.version, work.identity())
+    shards = tuple(sorted(pool.entries))
     if step == PARTIAL:
-        for shard, entry in sorted(pool.entries.items()):
+        for shard in shards:
             marks = {f"{under}/partial": fingerprint(step, *mark, *content(shard))}
-            yield Unit(f"{under}/partial", shard, entry.rows, marks, (step, work.name, ()))
+            yield Unit(f"{under}/partial", shard, pool.entries[shard].rows, marks, (step, work.name, ()))
         return
-    partials = workspace.manifest(f"{under}/partial")
     if step == MERGE:
-        shards = tuple(sorted(pool.entries))
-        marks = {under: fingerprint(step, *mark, *(partials.entries[s].content() for s in shards))}
-        yield Unit(under, WHOLE, 1, marks, (step, work.name, shards))
+        partials = workspace.manifest(f"{under}/partial")
+        read = [content(shard) if work.gathers else partials.entries[shard].content() for shard in shards]
+        outside = [workspace.manifest(outside_folder(one)).content() for one in work.outside()]
+        yield Unit(under, WHOLE, 1, {under: fingerprint(step, *mark, *read, *outside)}, (step, work.name, shards))
         return
     whole = workspace.manifest(under).entries[WHOLE].content()
-    for shard, entry in sorted(pool.entries.items()):
+    for shard in shards:
         marks = {under: fingerprint(step, *mark, whole, *content(shard))}
-        yield Unit(under, shard, entry.rows, marks, (step, work.name, ()))
+        yield Unit(under, shard, pool.entries[shard].rows, marks, (step, work.name, ()))

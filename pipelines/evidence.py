@@ -8,6 +8,7 @@ from collections.abc import Callable
 from functools import lru_cache
 
 import polars as pl
+import pyarrow as pa
 
 from curate import __version__
 from curate import schema as c
@@ -16,7 +17,7 @@ from curate.files import sha256
 from curate.pool import Pool
 from curate.report.evidence import REPRODUCE, RUN, Evidence, Threshold
 from curate.signal_store import Columns, family_folder, pass_folder
-from pipelines.columns import families, passes
+from pipelines.columns import families, passes, schemas
 from pipelines.corpus import whole_tables
 from pipelines.ledger import read_all
 from pipelines.recipe import Recipe
@@ -57,15 +58,11 @@ def gather(recipe: Recipe, workspace: Workspace) -> Evidence:
 
 def joined(recipe: Recipe, workspace: Workspace) -> pl.DataFrame:
     """Subset, pool and every measured column side by side; rows in pool order."""
+    known = schemas(recipe)
     folders: dict[str, list[str]] = {POOL: list(POOL_COLUMNS)}
-    for family in families(recipe):
-        under = family_folder(family)
-        shard = next(iter(sorted(workspace.manifest(under).entries)), None)
-        if shard is not None:
-            folders[under] = workspace.folder.read_table(f"{under}/{shard}.parquet").column_names
-    for work in passes(recipe):
-        if work.schema is not None:
-            folders[pass_folder(work.name)] = work.schema.names
+    for under in [*(family_folder(f) for f in families(recipe)), *(pass_folder(w.name) for w in passes(recipe))]:
+        if under in known and workspace.manifest(under).entries:
+            folders[under] = [field.name for field in known[under] if not pa.types.is_nested(field.type)]
     columns = Columns(workspace.folder).frame(dict(folders))
     subset = pl.from_arrow(workspace.folder.read_table(SUBSET))
     assert isinstance(subset, pl.DataFrame)

@@ -40,7 +40,8 @@ class MaterializeTask:
 
 def scores_of(recipe: Recipe) -> list[str]:
     """The score columns that travel with each text: those of the filters, in the recipe's order."""
-    found = [c.clip_score(model) for item in recipe.filters for model in sorted(item.models())]
+    scores = {c.clip_score(model) for model in recipe.models}
+    found = [column for item in recipe.filters for column in sorted(item.reads() & scores)]
     return list(dict.fromkeys(found))
 
 

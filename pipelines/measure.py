@@ -1,6 +1,6 @@
 """Signals of a pool shard: one decode feeds all families that are missing, and decoding overlaps with the models."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
@@ -13,42 +13,11 @@ from curate.pool import Pool, image_columns
 from curate.schema import Outcome
 from curate.signal_store import family_folder, null_table, states
 from curate.signals import Batch, Signal
-from curate.signals.clip_score import ClipScore, folded
-from curate.signals.image_stats import ImageStats
-from curate.signals.phash import PHash
-from curate.signals.text_stats import TextStats
-from curate.uid import fingerprint
-from model_training.models.open_clip import OpenClipEncoder, OpenClipSpec
+from curate.signals.plain import plain_signal
 from pipelines.engine.unit import Part, Unit
+from pipelines.models import Encoders, Models
 
 BATCH = 64  # rows that are decoded at once
-PLAIN: tuple[Signal, ...] = (ImageStats(), TextStats(), PHash())
-
-
-def plain_signal(family: str) -> Signal | None:
-    """The signal of a family that needs no model."""
-    return next((signal for signal in PLAIN if signal.family == family), None)
-
-
-def signal_fingerprint(
-    family: str, version: int, schema: pa.Schema, identity: tuple[object, ...], pool_content: str
-) -> str:
-    """What a shard's signal depends on: code version, parameters, model, and the shard's content."""
-    return fingerprint(family, version, str(schema), identity, pool_content)
-
-
-@dataclass(frozen=True)
-class Scorer:
-    """A model that scores pairs: one encoder, or one for each fold."""
-
-    name: str
-    specs: tuple[OpenClipSpec, ...]
-    seed: int = 0  # of the folds
-
-    @property
-    def identity(self) -> tuple[object, ...]:
-        """Raises InputError for weights that are missing or refused."""
-        return (*folded([spec.identity for spec in self.specs], self.seed), self.specs[0].batch)
 
 
 @dataclass
@@ -56,8 +25,9 @@ class MeasureTask:
     """`spec` of a unit is the families to measure. Encoders are loaded once per worker, when first needed."""
 
     folder: Folder
-    scorers: Mapping[str, Scorer]  # the recipe's name of a model -> how to load it
+    models: Models
     _signals: dict[str, Signal] = field(default_factory=dict)
+    _encoders: Encoders = field(default_factory=Encoders)
     leaves_out = True
 
     def open(self) -> None: ...
@@ -87,12 +57,8 @@ class MeasureTask:
     def _signal(self, family: str) -> Signal:
         if family not in self._signals:
             plain = plain_signal(family)
-            self._signals[family] = plain if plain is not None else self._scored(family)
+            self._signals[family] = plain if plain is not None else self.models[family].signal(self._encoders)
         return self._signals[family]
-
-    def _scored(self, family: str) -> Signal:
-        scorer = next(scorer for name, scorer in self.scorers.items() if c.clip_score(name) == family)
-        return ClipScore(scorer.name, [OpenClipEncoder(spec) for spec in scorer.specs], scorer.seed)
 
 
 def batches(pool: Pool, table: pa.Table, skip: set[int], with_images: bool) -> Iterator[Batch]:

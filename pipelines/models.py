@@ -1,49 +1,201 @@
-"""The recipe's models as the stages see them: what decides their values, and how a worker loads them."""
+"""The recipe's models as the stages see them: what decides their values, and how a worker loads them.
 
-from collections.abc import Callable, Mapping
+A `Measured` travels to workers without a weight in it; there it becomes a signal, and encoders are loaded once for
+all signals that use them.
+"""
 
-import pyarrow as pa
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
 
 from curate import schema as c
 from curate.errors import InputError
 from curate.manifest import Manifest
-from curate.signals.clip_score import ClipScore
-from model_training.models.open_clip import OpenClipSpec
-from pipelines.measure import Scorer, plain_signal, signal_fingerprint
+from curate.protocols import ImageEncoder
+from curate.signals import Signal
+from curate.signals.clip_score import ClipScore, folded
+from curate.signals.embedding import Embedding
+from curate.signals.linear_head import Activation, LinearHead, read_head
+from curate.signals.zero_shot import ZeroShot
+from curate.uid import fingerprint
+from model_training.models.open_clip import OpenClipEncoder, OpenClipSpec
+from model_training.models.timm import TimmEncoder, TimmSpec
+from model_training.models.weights import file_digest
+from pipelines import recipe_models
 from pipelines.recipe import Recipe
 from pipelines.recipe_training import Scorer as ScorerSection
 from pipelines.recipe_training import Trained
 from pipelines.workspace import TRAIN, Workspace, model_folder
 
+Spec = OpenClipSpec | TimmSpec
 
-def declared(recipe: Recipe) -> dict[str, Scorer]:
-    """The models whose weights the recipe names."""
-    return {
-        name: Scorer(name, (OpenClipSpec(name, m.arch, m.weights, m.allow_download, m.sha256, m.batch),))
-        for name, m in recipe.models.items()
-        if not isinstance(m, Trained)
+
+@dataclass
+class Encoders:
+    """The encoders of one worker, each loaded when it is first needed."""
+
+    _loaded: dict[str, Any] = field(default_factory=dict)
+
+    def get(self, spec: Spec) -> Any:
+        known = spec.identity
+        if known not in self._loaded:
+            self._loaded[known] = TimmEncoder(spec) if isinstance(spec, TimmSpec) else OpenClipEncoder(spec)
+        return self._loaded[known]
+
+
+class Measured:
+    """One family that a model measures."""
+
+    family: str
+    version: int
+
+    @property
+    def identity(self) -> tuple[object, ...]:
+        """Raises InputError for weights that are missing or refused."""
+        raise NotImplementedError
+
+    def signal(self, encoders: Encoders) -> Signal:
+        raise NotImplementedError
+
+
+@dataclass(frozen=True)
+class Score(Measured):
+    """The cosine of image and text by a model that scores pairs: one encoder, or one for each fold."""
+
+    name: str
+    specs: tuple[OpenClipSpec, ...]
+    seed: int = 0  # of the folds
+    version: int = ClipScore.version
+
+    @property
+    def family(self) -> str:  # type: ignore[override]
+        return c.clip_score(self.name)
+
+    @property
+    def identity(self) -> tuple[object, ...]:
+        return (*folded([spec.identity for spec in self.specs], self.seed), self.specs[0].batch)
+
+    def signal(self, encoders: Encoders) -> Signal:
+        return ClipScore(self.name, [encoders.get(spec) for spec in self.specs], self.seed)
+
+
+@dataclass(frozen=True)
+class Vectors(Measured):
+    name: str
+    spec: Spec
+    version: int = Embedding.version
+
+    @property
+    def family(self) -> str:  # type: ignore[override]
+        return c.embedding(self.name)
+
+    @property
+    def identity(self) -> tuple[object, ...]:
+        return (self.spec.identity, self.spec.batch)
+
+    def signal(self, encoders: Encoders) -> Signal:
+        encoder: ImageEncoder = encoders.get(self.spec)
+        return Embedding(self.name, encoder, encoder.width)
+
+
+@dataclass(frozen=True)
+class Head(Measured):
+    family: str
+    spec: Spec
+    weights: str
+    activation: Activation
+    sha256: str | None = None
+    version: int = LinearHead.version
+
+    @property
+    def identity(self) -> tuple[object, ...]:
+        return (self.spec.identity, self.spec.batch, self._digest(), self.activation)
+
+    def _digest(self) -> str:
+        path = Path(self.weights)
+        if not path.is_file():
+            raise InputError(f"model {self.family!r}: there is no file {self.weights}", "put the .safetensors there")
+        digest = file_digest(path)
+        if self.sha256 and digest != self.sha256:
+            raise InputError(
+                f"model {self.family!r}: {self.weights} has sha256 {digest}, not {self.sha256}",
+                "fetch the weights again, or correct sha256 in the recipe",
+            )
+        return digest
+
+    def signal(self, encoders: Encoders) -> Signal:
+        weight, bias = read_head(self.family, self.weights)
+        return LinearHead(self.family, encoders.get(self.spec), weight, bias, self.activation, self._digest())
+
+
+@dataclass(frozen=True)
+class Categories(Measured):
+    family: str
+    spec: OpenClipSpec
+    categories: tuple[tuple[str, tuple[str, ...]], ...]
+    version: int = ZeroShot.version
+
+    @property
+    def identity(self) -> tuple[object, ...]:
+        return (self.spec.identity, self.spec.batch, self.categories)
+
+    def signal(self, encoders: Encoders) -> Signal:
+        return ZeroShot(self.family, encoders.get(self.spec), dict(self.categories))
+
+
+Models = Mapping[str, Measured]  # family -> what measures it
+
+
+def declared(recipe: Recipe) -> dict[str, Measured]:
+    """What the models can measure whose weights the recipe names."""
+    specs = {name: spec for name, model in recipe.models.items() if (spec := _spec(name, model)) is not None}
+    found: list[Measured] = []
+    for name, spec in specs.items():
+        found += [Score(name, (spec,))] if isinstance(spec, OpenClipSpec) else []
+        found.append(Vectors(name, spec))
+    for name, model in recipe.models.items():
+        if isinstance(model, recipe_models.LinearHead):
+            found.append(Head(name, specs[model.of], model.weights, model.activation, model.sha256))
+        elif isinstance(model, recipe_models.ZeroShot):
+            spec = specs[model.of]
+            assert isinstance(spec, OpenClipSpec)  # the recipe's checks hold this
+            found.append(Categories(name, spec, tuple((k, tuple(v)) for k, v in model.categories.items())))
+    return {one.family: one for one in found}
+
+
+def _spec(name: str, model: Any) -> Spec | None:
+    kinds: dict[type, type[OpenClipSpec | TimmSpec]] = {
+        recipe_models.OpenClip: OpenClipSpec,
+        recipe_models.Timm: TimmSpec,
     }
+    kind = kinds.get(type(model))
+    if kind is None:
+        return None
+    return kind(name, model.arch, model.weights, model.allow_download, model.sha256, model.batch)
 
 
-def trained(recipe: Recipe, workspace: Workspace) -> dict[str, Scorer]:
-    """The models that this round has trained. Raises InputError for one that it has not, or not wholly."""
-    found = {}
-    for name in recipe.trained():
+def trained(recipe: Recipe, workspace: Workspace, names: Sequence[str]) -> dict[str, Measured]:
+    """What these models measure, which the round has trained. Raises InputError for one that is not, or not wholly."""
+    found: dict[str, Measured] = {}
+    for name in names:
         model, section = recipe.models[name], scorer_section(recipe)
-        under = model_folder(name)
+        assert isinstance(model, Trained)
+        under, folds = model_folder(name), folds_of(recipe, name)
         manifest = Manifest.load(workspace.folder, f"{under}/{TRAIN}")
-        lacking = [fold for fold in range(section.folds) if str(fold) not in manifest.entries]
+        lacking = [fold for fold in range(folds) if str(fold) not in manifest.entries]
         if lacking:
             raise InputError(
-                f"model {name!r}: fold {lacking[0]} of {section.folds} is not trained yet",
+                f"model {name!r}: fold {lacking[0]} of {folds} is not trained yet",
                 "curate run RECIPE trains it before it is needed",
             )
         specs = []
-        for fold in range(section.folds):
+        for fold in range(folds):
             base, record = next(iter(manifest.entries[str(fold)].files.items()))
             path = workspace.folder.url(f"{under}/{TRAIN}/{base}")
             specs.append(OpenClipSpec(name, section.arch, path, False, record["sha256"], model.batch))
-        found[name] = Scorer(name, tuple(specs), recipe.seed)
+        score = Score(name, tuple(specs), recipe.seed)
+        found[score.family] = score
     return found
 
 
@@ -52,13 +204,19 @@ def scorer_section(recipe: Recipe) -> ScorerSection:
     return recipe.loop.scorer
 
 
-def family_mark(family: str, scorers: Mapping[str, Scorer]) -> Callable[[str], str]:
+def folds_of(recipe: Recipe, name: str) -> int:
+    """How many models stand for one of `kind: trained`. One is enough where it has not seen what it scores."""
+    return 1 if only_trusted(recipe, name) else scorer_section(recipe).folds
+
+
+def only_trusted(recipe: Recipe, name: str) -> bool:
+    """It is a data filtering network (Fang et al. 2023): trained on trusted pairs alone."""
+    model = recipe.models[name]
+    return isinstance(model, Trained) and model.on == "trusted"
+
+
+def family_mark(model: Measured | Signal) -> Callable[[str], str]:
     """pool shard's content -> fingerprint of the family there."""
-    plain = plain_signal(family)
-    if plain is not None:
-        version, schema, identity = plain.version, plain.schema, plain.identity()
-    else:
-        scorer = next(scorer for name, scorer in scorers.items() if c.clip_score(name) == family)
-        version, identity = ClipScore.version, scorer.identity
-        schema = pa.schema([(family, pa.float32())])
-    return lambda content: signal_fingerprint(family, version, schema, identity, content)
+    identity = model.identity if isinstance(model, Measured) else model.identity()
+    mark = (model.family, model.version, identity)
+    return lambda content: fingerprint(*mark, content)

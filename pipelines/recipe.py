@@ -16,6 +16,7 @@ from curate import schema as c
 from curate.errors import RecipeError
 from curate.filters import FILTERS, Filter
 from pipelines.recipe_download import Download, download_problems
+from pipelines.recipe_models import LinearHead, Model, OpenClip, Timm, model_problems
 from pipelines.recipe_source import Location, Source
 from pipelines.recipe_training import Evaluation, Loop, Section, Train, Trained, complete
 
@@ -58,17 +59,6 @@ class Input(Section):
 KINDS = ("urls", "table", "webdataset", "img2dataset", "images")
 
 
-class OpenClip(Section):
-    """A CLIP by open_clip's own classes and loading code."""
-
-    kind: Literal["open_clip"]
-    arch: str = Field(description="an open_clip name (ViT-B-32), or the path of a model config (.json)")
-    weights: str = Field(description="a .safetensors file; with allow_download also one of open_clip's tags")
-    allow_download: bool = False
-    sha256: str | None = Field(None, description="refuse other weights than these")
-    batch: int = Field(64, ge=1, le=4096)
-
-
 class DatasetOut(Section):
     samples_per_shard: int = Field(1000, ge=1, le=100_000)
 
@@ -91,7 +81,7 @@ class Recipe(Section):
     seed: int = Field(0, ge=0)
     run_dir: str
     input: Input
-    models: dict[Name, Annotated[OpenClip | Trained, Field(discriminator="kind")]] = Field({})
+    models: dict[Name, Model] = Field({})
     download: Download = Download()
     samples_per_shard: int = Field(1000, ge=1, le=1000, description="rows of a pool shard, the unit of work")
     filters: list[Any] = Field([])
@@ -139,7 +129,7 @@ def build(source: Source) -> Recipe:
         problems += [_explain(e, Recipe) for e in error.errors()]
     problems += _agree(filters, set((data.get("models") or {}) if isinstance(data.get("models"), dict) else {}))
     if recipe is not None:
-        problems += download_problems(recipe.download) + _training(recipe, filters)
+        problems += download_problems(recipe.download) + model_problems(recipe.models) + _training(recipe, filters)
         if not os.path.isabs(recipe.run_dir) and _full(recipe.run_dir, source.base) == str(source.base):
             problems.append((("run_dir",), "this is the recipe's own folder; a run writes its recipe.yaml there"))
     if problems or recipe is None:
@@ -193,6 +183,9 @@ def _training(recipe: Recipe, filters: list[tuple[int, Filter]]) -> list[tuple[L
     for name in recipe.trained():
         if loop.scorer is None:
             problems.append((("models", name), "kind: trained needs the section `train`: how much it trains"))
+        model = recipe.models[name]
+        if isinstance(model, Trained) and model.on == "trusted" and loop.trusted is None:
+            problems.append((("models", name, "on"), "there are no trusted pairs: name them as `loop.trusted`"))
     names = [evaluation.name for evaluation in recipe.eval]
     for i, name in enumerate(names):
         if name in names[:i]:
@@ -203,7 +196,8 @@ def _training(recipe: Recipe, filters: list[tuple[int, Filter]]) -> list[tuple[L
         if loop.rounds > 1 and not recipe.trained():
             problems.append((("loop", "rounds"), "a second round needs a model of `kind: trained` to score with"))
         read = set().union(*(item.reads() for _, item in filters))
-        own = {c.clip_score(name) for name in recipe.trained()}
+        changing = [n for n in recipe.trained() if getattr(recipe.models[n], "on", "") == "pool"]
+        own = {c.clip_score(name) for name in changing}
         if loop.rounds > 1 and own and not own & read:
             problems.append((("loop", "rounds"), "no filter reads a trained model's score: all rounds would be alike"))
         if loop.rounds > 1 and not any(evaluation.use == "select" for evaluation in recipe.eval):
@@ -252,12 +246,7 @@ def _absolute(recipe: Recipe, base: Path) -> Recipe:
     update = {name: full(getattr(given, name)) for name in KINDS if name != "images"}
     if given.images:
         update["images"] = ImageFolder(folder=full(given.images.folder), table=full(given.images.table))
-    models = {
-        name: model.model_copy(update={"weights": full(model.weights), "arch": _arch(model.arch, base)})
-        if isinstance(model, OpenClip) and not (model.allow_download and not Path(full(model.weights)).exists())
-        else model
-        for name, model in recipe.models.items()
-    }
+    models = {name: _absolute_model(model, base) for name, model in recipe.models.items()}
     evaluations = [
         evaluation.model_copy(update={"data": full(evaluation.data), "classes": full(evaluation.classes)})
         for evaluation in recipe.eval
@@ -272,6 +261,17 @@ def _absolute(recipe: Recipe, base: Path) -> Recipe:
         "loop": recipe.loop and _absolute_loop(recipe.loop, base),
     }
     return recipe.model_copy(update=changed)
+
+
+def _absolute_model(model: Any, base: Path) -> Any:
+    if not isinstance(model, OpenClip | Timm | LinearHead):
+        return model
+    weights = _full(model.weights, base)
+    if isinstance(model, LinearHead):
+        return model.model_copy(update={"weights": weights})
+    if model.allow_download and not Path(weights).exists():  # the library's name for them
+        weights = model.weights
+    return model.model_copy(update={"weights": weights, "arch": _arch(model.arch, base)})
 
 
 def _absolute_loop(loop: Loop, base: Path) -> Loop:

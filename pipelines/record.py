@@ -13,7 +13,7 @@ from curate.files import canonical_json, open_parquet, sha256
 from curate.manifest import Manifest
 from pipelines import comparison as cmp
 from pipelines.ledger import digest
-from pipelines.models import scorer_section
+from pipelines.models import folds_of, scorer_section
 from pipelines.rounds import Turn
 from pipelines.scorers import used
 from pipelines.train import checkpoint_hash, scorer_content, weights
@@ -75,12 +75,12 @@ def _scorer(turn: Turn, name: str) -> dict[str, Any]:
     entries = source.manifest(DATASET).entries
     trusted = recipe.loop.trusted if recipe.loop and section.trusted_repeats else None
     return {
-        "folds": section.folds,
+        "folds": folds_of(recipe, name),
         "members": len(Manifest.load(own.folder, TRAIN).entries),
         "samples_seen": section.samples_seen,
         "pairs": sum(entry.states.get("written", 0) for entry in entries.values()),
         "trusted": _rows(trusted),
-        "data": scorer_content(recipe, source),
+        "data": scorer_content(recipe, name, source),
         "checkpoint": checkpoint_hash(weights(own)),
     }
 

@@ -72,7 +72,7 @@ def replay(
     differences = [f"{what} is another" for what, (then, now) in found.items() if then != now]
     for name, told in record["scorers"].items():
         data = promoted or Workspace(context.folder.at(model_folder(name)))
-        if scorer_content(recipe, data) != told["data"]:
+        if scorer_content(recipe, name, data) != told["data"]:
             differences.append(f"what {name} was trained on is another")
     if differences:
         now = packages()

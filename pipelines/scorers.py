@@ -6,10 +6,10 @@ from curate import schema as c
 from pipelines import stages
 from pipelines.columns import families, read_by_filters
 from pipelines.context import Context
-from pipelines.models import trained
+from pipelines.models import only_trusted, trained
 from pipelines.recipe import Gates, Recipe
 from pipelines.train import fit, scorer_tasks
-from pipelines.workspace import INPUT, POOL, Workspace, model_folder
+from pipelines.workspace import SHARED, Workspace, model_folder
 
 NO_GATES = Gates()
 
@@ -26,11 +26,14 @@ def score(context: Context, source: Context | None = None) -> None:
         return
     tasks = []
     for name in names:
-        data = source.workspace if source is not None else first_data(context, name)
+        if only_trusted(recipe, name):
+            data = context.workspace
+        else:
+            data = source.workspace if source is not None else first_data(context, name)
         tasks += scorer_tasks(recipe, context.workspace, name, data)
     fit(context, "scorer", tasks)
     wanted_families = [c.clip_score(name) for name in names]
-    stages.measure(context, "score", wanted_families, trained(recipe, context.workspace))
+    stages.measure(context, "score", wanted_families, trained(recipe, context.workspace, names))
 
 
 def used(recipe: Recipe) -> list[str]:
@@ -61,4 +64,4 @@ def within(context: Context, name: str) -> Workspace:
     """A folder of the run that sees the run's pool, and what is measured of it once for all rounds, as its own."""
     own = {c.clip_score(model) for model in context.recipe.trained()}
     signals = [f"signals/{family}" for family in families(context.recipe) if family not in own]
-    return Workspace(context.folder.at(name, [INPUT, POOL, "corpus", *signals]))
+    return Workspace(context.folder.at(name, [*SHARED, *signals]))

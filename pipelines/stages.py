@@ -1,18 +1,21 @@
 """The stages of the data's way, from the rows of the input to the dataset. Each makes only what is missing."""
 
 import shlex
+from collections.abc import Sequence
 
 from curate import dataset
 from curate import schema as c
+from curate.corpus import CorpusPass
 from curate.errors import GateError
-from pipelines import corpus, decide, materialize, repeats
+from curate.signals.plain import plain_signal
+from pipelines import corpus, decide, materialize, outside, repeats
 from pipelines.columns import passes
 from pipelines.context import Context, drop_stale
 from pipelines.download.plan import pool_plan
 from pipelines.engine.unit import Unit
 from pipelines.listing import list_input
-from pipelines.measure import MeasureTask, Scorer
-from pipelines.models import family_mark
+from pipelines.measure import MeasureTask
+from pipelines.models import Models, declared, family_mark
 from pipelines.plan import missing
 from pipelines.publish_report import publish_report
 from pipelines.workspace import INPUT, POOL, SUBSET
@@ -65,13 +68,13 @@ def look_at_pool(context: Context) -> None:
     summary.downloaded = summary.outcomes.get(c.Outcome.OK, 0)
 
 
-def measure(context: Context, name: str, wanted: list[str], scorers: dict[str, Scorer]) -> None:
+def measure(context: Context, name: str, wanted: list[str], models: Models) -> None:
     """The signal families `wanted`, in one pass over the pool's images."""
     if not wanted:
         return
     workspace = context.workspace
     pool = workspace.manifest(POOL)
-    marks = {f"signals/{family}": family_mark(family, scorers) for family in wanted}
+    marks = {f"signals/{family}": family_mark(plain_signal(family) or models[family]) for family in wanted}
     folders = {under: workspace.manifest(under) for under in marks}
     units = []
     for shard, entry in sorted(pool.entries.items()):
@@ -84,20 +87,31 @@ def measure(context: Context, name: str, wanted: list[str], scorers: dict[str, S
         if lacking:
             spec = [under.removeprefix("signals/") for under in lacking]
             units.append(Unit("measure", shard, entry.rows, lacking, spec))
-    task = MeasureTask(context.folder, scorers)
-    context.drive(name, units, list(marks), task, gpus=bool(scorers), planned=True)
+    task = MeasureTask(context.folder, {family: models[family] for family in wanted if family in models})
+    context.drive(name, units, list(marks), task, gpus=bool(task.models), planned=True)
     for under in marks:
         drop_stale(workspace.manifest(under), set(pool.entries))
 
 
+def measure_outside(context: Context, works: Sequence[CorpusPass]) -> None:
+    """What the passes compare the pool with, measured as the pool is."""
+    models = declared(context.recipe)
+    for under, sets in outside.grouped(works).items():
+        units = list(outside.units(under, sets, models))
+        task = outside.OutsideTask(models)
+        gpus = sets.column not in c.PHASH_SCHEMA.names
+        context.drive(f"outside {sets.name}", units, [under], task, gpus=gpus)
+        drop_stale(context.workspace.manifest(under), {unit.shard for unit in units})
+
+
 def run_passes(context: Context) -> None:
     workspace, works = context.workspace, passes(context.recipe)
+    measure_outside(context, works)
     task = corpus.CorpusTask(context.folder, {work.name: work for work in works})
     pool = set(workspace.manifest(POOL).entries)
     for work in works:
         under = f"corpus/{work.name}"
-        steps = [corpus.PARTIAL, corpus.MERGE] + ([corpus.SPREAD] if work.schema is not None else [])
-        for step in steps:
+        for step in corpus.steps(work):
             folder = f"{under}/partial" if step == corpus.PARTIAL else under
             context.drive(f"{work.name} {step}", corpus.units(workspace, work, step), [folder], task)
             if step == corpus.PARTIAL:

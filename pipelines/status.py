@@ -6,7 +6,7 @@ from curate.manifest import Manifest
 from pipelines.columns import families, passes
 from pipelines.ledger import read_all
 from pipelines.lock import holder
-from pipelines.models import scorer_section
+from pipelines.models import folds_of
 from pipelines.recipe import Recipe
 from pipelines.scorers import used
 from pipelines.workspace import DATASET, EVAL, INPUT, POOL, REPORT, SUBSET, TRAIN, Workspace, model_folder
@@ -25,7 +25,7 @@ def status(recipe: Recipe, workspace: Workspace) -> dict[str, Any]:
         stages.append(_stage(under, sum(e.rows for s, e in rows.items() if s != "whole"), asked))
     for name in used(recipe):
         trained = Manifest.load(workspace.folder, f"{model_folder(name)}/{TRAIN}").entries
-        stages.append(_stage(model_folder(name), len(trained), scorer_section(recipe).folds, "models"))
+        stages.append(_stage(model_folder(name), len(trained), folds_of(recipe, name), "models"))
     root = workspace.manifest("").entries
     decided = root["subset"].rows if "subset" in root else 0
     kept = root["subset"].states.get("kept", 0) if "subset" in root else 0

@@ -13,7 +13,7 @@ from curate.uid import draw_int, fingerprint
 from model_training.data.hold_out import HoldOut
 from model_training.trainers.plan import Job, Plan, Progress, Trained
 from pipelines.context import Context, drop_stale
-from pipelines.models import scorer_section
+from pipelines.models import folds_of, only_trusted, scorer_section
 from pipelines.recipe import Recipe
 from pipelines.recipe_training import Train, Training
 from pipelines.workspace import LOGS, TRAIN, Workspace, model_folder
@@ -68,21 +68,28 @@ def _tasks(section: Train, workspace: Workspace, name: str, shards: tuple[str, .
 
 
 def scorer_tasks(recipe: Recipe, workspace: Workspace, name: str, source: Workspace) -> list[Task]:
-    """A task per fold for a model of `kind: trained`, on the dataset of `source` and on the trusted pairs."""
-    section, trusted = scorer_section(recipe), _trusted(recipe)
-    shards, content = dataset_shards(source)[0] + trusted, scorer_content(recipe, source)
+    """A task per fold for a model of `kind: trained`, on the dataset of `source` and on the trusted pairs.
+
+    One that is trained on the trusted pairs alone reads no dataset, and has one fold.
+    """
+    section, folds, content = scorer_section(recipe), folds_of(recipe, name), scorer_content(recipe, name, source)
+    shards = _trusted(recipe)
+    shards = shards[:1] if only_trusted(recipe, name) else dataset_shards(source)[0] + shards
     own = Workspace(workspace.folder.at(model_folder(name)))
     made = []
-    for fold in range(section.folds):
-        hold_out = HoldOut(recipe.seed, section.folds, fold) if section.folds > 1 else None
+    for fold in range(folds):
+        hold_out = HoldOut(recipe.seed, folds, fold) if folds > 1 else None
         seed = draw_int(recipe.seed, f"{name}/{fold}", "scorer") % 2**31
         made.append(_task(own, name, str(fold), plan(section), shards, content, seed, hold_out))
     return made
 
 
-def scorer_content(recipe: Recipe, source: Workspace) -> str:
+def scorer_content(recipe: Recipe, name: str, source: Workspace) -> str:
     """The hash that stands for what a scorer is trained on: the dataset of `source` and the trusted pairs."""
-    content, trusted = dataset_shards(source)[1], _trusted(recipe)
+    trusted = _trusted(recipe)
+    if only_trusted(recipe, name):
+        return fingerprint(file_sha256(trusted[0]))
+    content = dataset_shards(source)[1]
     return fingerprint(content, file_sha256(trusted[0]), len(trusted)) if trusted else content
 
 

@@ -12,6 +12,7 @@ INPUT = "input"
 POOL = "pool"
 CONSENT = "consent"  # who was asked when, and what servers said about use by machines; nothing is made from it
 QUARANTINE = "quarantine"  # bytes that were put aside
+OUTSIDE = "outside"  # what is measured of images that are not of the pool: evaluation sets, queries
 DATASET = "dataset"
 TRAIN, EVAL, METRICS = "train", "eval", "metrics.parquet"
 RECORD = "record.json"
@@ -19,6 +20,7 @@ SUBSET, SUBSET_IDS, FUNNEL = "subset.parquet", "subset.npy", "funnel.json"
 REPORT = "report.html"
 COMPARED = "compared"  # among the arms: the models of `curate compare`
 ROOMS = ("models", "arms", "rounds")
+SHARED = (INPUT, POOL, "corpus", OUTSIDE)  # what rounds and arms see of the run as their own, beside its signals
 LOGS = "logs"
 LOCK = "logs/run.lock"
 RUN_LOG = "logs/run.jsonl"
@@ -42,7 +44,7 @@ class Workspace:
             return cls.at(run_dir)
         run, own = cls.opened(outer), Folder(run_dir)
         shared = [under for under in run.families() if not own.exists(under)]
-        return cls(Folder(run_dir, run.folder.at(own.root, [INPUT, POOL, "corpus", *shared]).mounts))
+        return cls(Folder(run_dir, run.folder.at(own.root, [*SHARED, *shared]).mounts))
 
     def inner(self) -> Iterator["Workspace"]:
         """The rounds, arms and trained models in this folder, which are laid out as it is."""
@@ -62,9 +64,13 @@ class Workspace:
     def passes(self) -> list[str]:
         return [f"corpus/{name}" for name in self.folder.names("corpus") if not name.startswith(".")]
 
+    def outside(self) -> list[str]:
+        return [f"{OUTSIDE}/{name}" for name in self.folder.names(OUTSIDE) if not name.startswith(".")]
+
     def stages(self) -> list[str]:
         """Every folder that has a manifest, in the order of the data's way."""
-        folders = [INPUT, POOL, CONSENT, QUARANTINE, *self.families(), *self.passes(), "", DATASET, TRAIN, EVAL]
+        measured = [*self.families(), *self.outside(), *self.passes()]
+        folders = [INPUT, POOL, CONSENT, QUARANTINE, *measured, "", DATASET, TRAIN, EVAL]
         return [under for under in folders if self.folder.exists(f"{under}/manifest.json".lstrip("/"))]
 
 

@@ -3,7 +3,10 @@
 from curate.filters.align_image import AlignImage
 from curate.filters.align_text import AlignText
 from curate.filters.clip_score import ClipScoreFilter
+from curate.filters.concepts import Concepts
+from curate.filters.laion_safety import LaionSafety
 from curate.filters.listed import Listed
+from curate.filters.llava import PhraseBalance
 from curate.filters.phash_dedup import PHashDedup
 from curate.filters.random_subset import RandomSubset
 from curate.filters.rule import Filter, Rule, Threshold
@@ -14,9 +17,12 @@ FILTERS: tuple[type[Filter], ...] = (
     AlignText,
     PHashDedup,
     ClipScoreFilter,
+    LaionSafety,
     Where,
     Listed,
     RandomSubset,
+    Concepts,
+    PhraseBalance,
 )
 
 __all__ = ["FILTERS", "Filter", "Rule", "Threshold"]

@@ -5,8 +5,11 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Protocol
 
+import numpy as np
 import pyarrow as pa
 from PIL.Image import Image
+
+from curate.protocols import ImageEncoder
 
 
 @dataclass
@@ -17,6 +20,7 @@ class Batch:
     captions: Sequence[str | None]
     images: Sequence[Image | None] = field(default_factory=list)
     contents: Sequence[str | None] = field(default_factory=list)  # sha256 of each image as downloaded
+    _vectors: dict[str, np.ndarray] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.uids)
@@ -25,6 +29,22 @@ class Batch:
     def grey(self) -> list[Image | None]:
         """The images in 8-bit grey (Pillow's "L": ITU-R 601-2 luma), converted once."""
         return [image.convert("L") if image is not None else None for image in self.images]
+
+    def vectors(self, encoder: ImageEncoder) -> np.ndarray:
+        """What this encoder makes of the images, float32, shape (n, d), computed once for all families that ask.
+
+        A row of NaN where there is no image.
+        """
+        if encoder.identity not in self._vectors:
+            present = [i for i, image in enumerate(self.images) if image is not None]
+            made = encoder.encode_images([self.images[i] for i in present])  # type: ignore[misc]
+            if len(made) != len(present):
+                raise ValueError(f"{len(present)} images gave {len(made)} vectors")
+            found = np.full((len(self), encoder.width), np.nan, np.float32)
+            if present:
+                found[present] = made
+            self._vectors[encoder.identity] = found
+        return self._vectors[encoder.identity]
 
 
 class Signal(Protocol):

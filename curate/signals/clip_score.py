@@ -58,7 +58,10 @@ class ClipScore:
         return fold_of(self.seed, content, len(self.encoders)) if content else 0
 
     def _cosines(self, encoder: ImageTextEncoder, batch: Batch, rows: list[int]) -> np.ndarray:
-        images = encoder.encode_images([batch.images[i] for i in rows])  # type: ignore[misc]
+        if len(self.encoders) == 1:
+            images = batch.vectors(encoder)[rows]
+        else:
+            images = encoder.encode_images([batch.images[i] for i in rows])  # type: ignore[misc]
         texts = encoder.encode_texts([batch.captions[i] for i in rows])  # type: ignore[misc]
         if not (len(images) == len(texts) == len(rows)):
             raise ValueError(f"{self.model}: {len(rows)} pairs gave {len(images)} and {len(texts)} vectors")

@@ -1,16 +1,13 @@
 """A CLIP as an image-text encoder, by open_clip's own model, transform and tokenizer code.
 
-Weights come from a safetensors file; a pickle is refused. With `allow_download` and no such file, the name
-goes to open_clip's hub loading.
+With `allow_download` and no file of weights, the name goes to open_clip's hub loading.
 """
 
 import hashlib
 import json
 import logging
 import os
-import tempfile
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -18,79 +15,11 @@ import numpy as np
 from PIL.Image import Image
 
 from curate.errors import InputError
-from curate.files import Folder
+from model_training.models.weights import Weights, architecture
 
 
-@dataclass(frozen=True)
-class OpenClipSpec:
-    """What decides an encoder's values, and where its files are. Holds no torch: it travels to workers."""
-
-    name: str  # in the recipe
-    arch: str
-    weights: str
-    allow_download: bool = False
-    sha256: str | None = None
-    batch: int = 64
-
-    @property
-    def identity(self) -> str:
-        """sha256 over the architecture and the weights. Raises InputError for a missing or refused file."""
-        return _identity(self)
-
-
-def _here(spec: OpenClipSpec) -> str:
-    """A path of the weights on this machine: those at a URL are copied once, under the sha256 that they must have."""
-    if "://" not in spec.weights:
-        return spec.weights
-    folder, _, base = spec.weights.rpartition("/")
-    if spec.sha256 is None:
-        raise InputError(f"model {spec.name!r}: {spec.weights} is a URL", "give its sha256, or a path")
-    copies = Folder(str(Path(tempfile.gettempdir(), f"curate-weights-{os.getuid()}")))
-    name = f"{spec.sha256}.safetensors"
-    if not copies.exists(name) or copies.sha256(name) != spec.sha256:
-        copies.write(name, Folder(folder).read(base))
-    return copies.path(name)
-
-
-_known: dict[tuple[str, int, int], str] = {}  # file, size and date -> sha256, for one process only
-
-
-def _identity(spec: OpenClipSpec) -> str:
-    path = Path(_here(spec))
-    if not path.is_file():
-        if spec.allow_download:
-            return hashlib.sha256(f"{spec.arch}\n{spec.weights}".encode()).hexdigest()
-        raise InputError(
-            f"model {spec.name!r}: there is no file {spec.weights}",
-            "put the .safetensors there, or name one of open_clip's and say `allow_download: true`",
-        )
-    if path.suffix != ".safetensors":
-        raise InputError(
-            f"model {spec.name!r}: {spec.weights} is not a .safetensors file; other formats can run code when loaded",
-            "save its state_dict with safetensors.torch.save_file",
-        )
-    status = path.stat()
-    key = (str(path), status.st_size, status.st_mtime_ns)
-    if key not in _known:
-        with path.open("rb") as stream:
-            _known[key] = hashlib.file_digest(stream, "sha256").hexdigest()
-    digest = _known[key]
-    if spec.sha256 and digest != spec.sha256:
-        raise InputError(
-            f"model {spec.name!r}: {spec.weights} has sha256 {digest}, not {spec.sha256}",
-            "fetch the weights again, or correct sha256 in the recipe",
-        )
-    return hashlib.sha256(f"{architecture(spec.arch)}\n{digest}".encode()).hexdigest()
-
-
-def architecture(arch: str) -> str:
-    """What stands for an architecture in a fingerprint: open_clip's name, or the content of a config file."""
-    if not arch.endswith(".json"):
-        return arch
-    try:
-        return json.dumps(json.loads(Path(arch).read_text()), sort_keys=True)
-    except (OSError, ValueError) as error:
-        raise InputError(f"{arch}: not readable as a model config ({error})") from error
+class OpenClipSpec(Weights):
+    """A CLIP of open_clip's; `arch` is one of its names, or the path of a model config (.json)."""
 
 
 class OpenClipEncoder:
@@ -110,6 +39,8 @@ class OpenClipEncoder:
         if self._device == "cpu":
             self._torch.set_num_threads(1)
         self._model, self._transform, self._tokenizer = load(spec, self._device)
+        with self._torch.inference_mode():
+            self.width = int(self._model.encode_text(self._tokenizer(["a"]).to(self._device)).shape[1])
 
     def encode_images(self, images: Sequence[Image]) -> np.ndarray:
         return self._encode([self._transform(image) for image in images], self._model.encode_image)
@@ -124,7 +55,7 @@ class OpenClipEncoder:
                 part = items[start : start + size]
                 batch = torch.stack(part + [torch.zeros_like(part[0])] * (size - len(part)))
                 found.append(forward(batch.to(self._device), normalize=True)[: len(part)].float().cpu().numpy())
-        return np.concatenate(found) if found else np.zeros((0, 1), np.float32)
+        return np.concatenate(found) if found else np.zeros((0, self.width), np.float32)
 
 
 def load(spec: OpenClipSpec, device: str) -> tuple[Any, Any, Any]:
@@ -134,7 +65,7 @@ def load(spec: OpenClipSpec, device: str) -> tuple[Any, Any, Any]:
     import open_clip  # isort: skip
 
     arch = register(open_clip, spec.arch)
-    weights = _here(spec)
+    weights = spec.here()
     local = os.path.isfile(weights)
     if not local and not spec.allow_download:
         raise InputError(f"model {spec.name!r}: there is no file {spec.weights}")

@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass
 from curate.files import Folder
 from curate.uid import fingerprint
 from model_training.data.hold_out import HoldOut
-from model_training.models.open_clip import architecture
+from model_training.models.weights import architecture
 
 VERSION = 1  # of the training code: raised when the same job gives other weights
 WEIGHTS = "checkpoint.safetensors"

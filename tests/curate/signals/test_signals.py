@@ -88,7 +88,7 @@ def test_words():
 
 
 class Fixed:
-    identity = "fixed"
+    identity, width = "fixed", 2
 
     def __init__(self, cosine=0.6):
         self.cosine = cosine

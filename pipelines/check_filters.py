@@ -4,7 +4,10 @@ import difflib
 from collections.abc import Iterator
 
 import polars as pl
+import pyarrow as pa
 
+from curate import schema as c
+from curate.corpus import CorpusPass
 from curate.errors import RecipeError
 from curate.filters.rule import Filter, Rule
 from pipelines.columns import schemas
@@ -26,7 +29,7 @@ def check_filters(recipe: Recipe, source: Source | None = None) -> None:
 
 
 def _problems(recipe: Recipe) -> Iterator[tuple[Location, str]]:
-    table = sample_table(recipe)
+    table, places = sample_table(recipe), schemas(recipe)
     for i, item in enumerate(recipe.filters):
         at: Location = ("filters", i, item.type)
         unknown = sorted(item.reads() - set(table.columns))
@@ -34,11 +37,27 @@ def _problems(recipe: Recipe) -> Iterator[tuple[Location, str]]:
             close = difflib.get_close_matches(column, table.columns, 1)
             others = f", did you mean {close[0]!r}?" if close else f"; there are {', '.join(sorted(table.columns))}"
             yield _at(at, item, "sql"), f"no signal is called {column!r}{others}"
+        for work in item.passes():
+            if lacking := _lacking(work, places):
+                yield _at(at, item, "model"), lacking
         if not unknown:
             for rule in item.rules():
                 wrong = _wrong(rule, table)
                 if wrong:
                     yield _at(at, item, rule.name), wrong
+
+
+def _lacking(work: CorpusPass, places: dict[str, pa.Schema]) -> str | None:
+    """What a pass would read that nothing measures, in words."""
+    for folder, columns in work.reads.items():
+        have = places[folder].names if folder in places else []
+        for column in columns:
+            if column not in have:
+                model = column.removeprefix(c.embedding(""))
+                if model == column:
+                    return f"it needs {column!r}, which nothing measures"
+                return f"{model!r} is no model that makes image vectors; declare one of kind open_clip or timm"
+    return None
 
 
 def _at(at: Location, item: Filter, name: str) -> Location:

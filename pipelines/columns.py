@@ -66,7 +66,7 @@ def families(recipe: Recipe) -> list[str]:
 
 
 def passes(recipe: Recipe) -> list[CorpusPass]:
-    """The corpus passes that this recipe runs; of two with one name, the filters' own."""
+    """The corpus passes that this recipe runs, each after those that it reads; of two with one name the wider one."""
     found: dict[str, CorpusPass] = {}
     folders = wanted(recipe, read_by_filters(recipe))
     for kind in PASSES:
@@ -76,4 +76,16 @@ def passes(recipe: Recipe) -> list[CorpusPass]:
         for work in item.passes():
             known = found.get(work.name)
             found[work.name] = work if known is None else max(known, work, key=lambda w: w.identity())
-    return [found[name] for name in sorted(found)]
+    return _in_order(found)
+
+
+def _in_order(found: dict[str, CorpusPass]) -> list[CorpusPass]:
+    """By name, but a pass that reads another's columns comes after it."""
+    waiting, ordered = dict(sorted(found.items())), []
+    while waiting:
+        folders = {pass_folder(name) for name in waiting}
+        name = next((name for name, work in waiting.items() if not folders & set(work.reads)), None)
+        if name is None:
+            raise ValueError(f"the passes {sorted(waiting)} read one another")
+        ordered.append(waiting.pop(name))
+    return ordered

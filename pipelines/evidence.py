@@ -18,7 +18,7 @@ from curate.pool import Pool
 from curate.report.evidence import REPRODUCE, RUN, Evidence, Threshold
 from curate.signal_store import Columns, family_folder, pass_folder
 from pipelines.columns import families, passes, schemas
-from pipelines.corpus import whole_tables
+from pipelines.corpus import WHOLE, whole_tables
 from pipelines.ledger import read_all
 from pipelines.recipe import Recipe
 from pipelines.workspace import FUNNEL, POOL, RECIPE, SUBSET, Workspace
@@ -53,7 +53,17 @@ def gather(recipe: Recipe, workspace: Workspace) -> Evidence:
         recipe_text=recipe.resolved(),
         facts=facts(recipe, workspace),
         records=read_all(workspace),
+        corpus=corpus_tables(recipe, workspace),
     )
+
+
+def corpus_tables(recipe: Recipe, workspace: Workspace) -> dict[str, pl.DataFrame]:
+    """What the passes have for people: title -> table."""
+    found: dict[str, pl.DataFrame] = {}
+    for work in passes(recipe):
+        if WHOLE in workspace.manifest(pass_folder(work.name)).entries:
+            found |= work.shown(whole_tables(workspace.folder, work))
+    return found
 
 
 def joined(recipe: Recipe, workspace: Workspace) -> pl.DataFrame:

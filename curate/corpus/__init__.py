@@ -57,6 +57,10 @@ class CorpusPass:
         """
         raise NotImplementedError
 
+    def shown(self, tables: Tables) -> Tables:
+        """What of the whole tables a report prints: title -> a small table, its most telling rows first."""
+        return {}
+
     def per_sample(self, tables: Tables, frame: pl.DataFrame) -> pa.Table | None:
         """The columns of `schema` for one shard, in row order."""
         return None

@@ -32,6 +32,7 @@ class Evidence:
     read_image  image_uid -> the stored bytes, or None when there are none
     facts       versions, seed, machine, recipe hash, `run path`, `reproduce`, in the order to show them
     metrics     eval, metric, seed, value, n, and any columns that name the compared (arm, round)
+    corpus      title -> a small table that a corpus pass has for people
     records     what is in each round's `record.json`, in order; they hold the metrics too
     """
 
@@ -45,6 +46,7 @@ class Evidence:
     facts: dict[str, str]
     metrics: pl.DataFrame | None = None
     records: list[dict] = field(default_factory=list)
+    corpus: dict[str, pl.DataFrame] = field(default_factory=dict)
 
     @property
     def run_path(self) -> str:

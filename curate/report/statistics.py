@@ -14,6 +14,7 @@ from curate.report.hosts import host_statistics
 
 SIZES = (c.ORIGINAL_WIDTH, c.ORIGINAL_HEIGHT, SHORT_SIDE, ASPECT_RATIO, c.WIDTH, c.HEIGHT)
 LANGUAGE = "language"
+SHOWN = 20  # rows of a corpus pass's table
 NOT_SIGNALS = {*c.INPUT.names, *c.POOL.names, *c.SUBSET.names, *c.DATASET.names, *c.PHASH_SCHEMA.names}
 
 
@@ -42,6 +43,7 @@ def statistics(evidence: Evidence) -> dict:
         "labels": counts.table_of(measured, c.LABEL),
         "languages": counts.table_of(measured, LANGUAGE) if language else [],
         "duplicates": duplicate_statistics(frame, evidence.duplicates),
+        "corpus": {title: table.head(SHOWN).to_dicts() for title, table in evidence.corpus.items() if len(table)},
     }
     stats["alerts"] = alerts(evidence, stats)
     return stats

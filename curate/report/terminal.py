@@ -18,6 +18,7 @@ __all__ = ["printable", "render_terminal", "rounds_table"]
 
 BLOCKS = " ▁▂▃▄▅▆▇█"
 SPARKS = 24  # characters of a histogram
+FIRST = 5  # rows of a corpus pass's table
 LONGEST = 44  # characters of a word from the web
 LEVEL_STYLE = {"error": "bold red", "warning": "yellow", "note": "dim"}
 VERDICT_STYLE = {WORSE: "bold red", UNCLEAR: "yellow"}
@@ -38,6 +39,8 @@ def render_terminal(stats: dict) -> RenderableType:
         parts.append(_duplicates(stats["duplicates"]))
     if stats["hosts"]["top"]:
         parts += [_title(f"Hosts ({stats['hosts']['hosts']:,})"), _hosts(stats["hosts"]["top"][:5])]
+    for title, rows in stats["corpus"].items():
+        parts += [_title(title), _corpus(rows[:FIRST])]
     parts += _captions(stats)
     return Group(*parts)
 
@@ -181,6 +184,15 @@ def _hosts(rows: Sequence[dict]) -> Table:
         shares = percent(row["share"]), percent(row["ok_share"])
         table.add_row(_plain(row["host"]), f"{row['asked']:,}", *shares, f"{row['kept']:,}")
     return table
+
+
+def _corpus(rows: Sequence[dict]) -> Table:
+    """The first rows of a corpus pass's table."""
+    numeric = {name: isinstance(value, int | float) for name, value in rows[0].items()}
+    shown = _table(*((name.replace("_", " "), numbers) for name, numbers in numeric.items()))
+    for row in rows:
+        shown.add_row(*(number(v) if numeric[n] else _plain("" if v is None else v) for n, v in row.items()))
+    return shown
 
 
 def _captions(stats: dict) -> list[RenderableType]:

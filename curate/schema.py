@@ -35,6 +35,7 @@ ERROR_MESSAGE = "error_message"
 WIDTH, HEIGHT = "width", "height"  # of the stored image, px
 ORIGINAL_WIDTH, ORIGINAL_HEIGHT = "original_width", "original_height"  # as downloaded, px
 SHA256 = "sha256"  # of the bytes as downloaded
+BYTES = "bytes"  # how many they are, as downloaded
 HTTP_STATUS = "http_status"
 FORMAT = "format"  # as downloaded: jpeg, png, webp, gif, avif, bmp
 FRAMES = "frames"  # of an animation; 1 for a still
@@ -83,6 +84,7 @@ POOL = pa.schema(
         (ORIGINAL_HEIGHT, pa.int32()),
         (FORMAT, pa.string()),
         (FRAMES, pa.int32()),
+        (BYTES, pa.int64()),
         (SHA256, pa.string()),
         (CONSENT, pa.string()),
         (ROBOTS, pa.string()),
@@ -124,7 +126,7 @@ TEXT_STATS = pa.schema(
 LANGUAGE, LANGUAGE_SCORE = "language", "language_score"  # an ISO 639 code, and how sure, 0 to 1
 LANGUAGE_SCHEMA = pa.schema([(LANGUAGE, pa.string()), (LANGUAGE_SCORE, pa.float32())])
 FILE_NAME_SHARE, URL_SHARE, NUMBER_SHARE = "file_name_share", "url_share", "number_share"
-BOILERPLATE, TOP_WORD_SHARE, CHAR_RUN = "boilerplate", "top_word_share", "char_run"
+BOILERPLATE, REPEATED_WORD_SHARE, CHAR_RUN = "boilerplate", "repeated_word_share", "char_run"
 UPPER_SHARE, MARKUP, SYMBOL_SHARE = "upper_share", "markup", "symbol_share"
 CAPTION_QUALITY = pa.schema(
     [
@@ -132,7 +134,7 @@ CAPTION_QUALITY = pa.schema(
         (URL_SHARE, pa.float32()),
         (NUMBER_SHARE, pa.float32()),
         (BOILERPLATE, pa.int32()),
-        (TOP_WORD_SHARE, pa.float32()),
+        (REPEATED_WORD_SHARE, pa.float32()),
         (CHAR_RUN, pa.int32()),
         (UPPER_SHARE, pa.float32()),
         (MARKUP, pa.int32()),
@@ -141,6 +143,8 @@ CAPTION_QUALITY = pa.schema(
 )
 PHASH = "phash"
 PHASH_SCHEMA = pa.schema([(PHASH, pa.uint64())])
+DHASH, AHASH = "dhash", "ahash"
+HASHES = pa.schema([(DHASH, pa.uint64()), (AHASH, pa.uint64())])
 
 
 def clip_score(model: str) -> str:
@@ -194,9 +198,34 @@ ENTRY, COUNT, PHRASE = "entry", "count", "phrase"
 
 # -- neighbours: pairs of images by cosine, images from outside the pool, retrieval -------------------------
 COSINE = "cosine"  # float32
-ITEM, ITEMS, IMAGES = "item", "items", "images"  # an image from outside the pool: its file and place; how many
+ITEM, ITEMS = "item", "items"  # an image from outside the pool: its file and place; how many of them
+IMAGE, IMAGES = "image", "images"  # an image by its row in `points`; how many of them
 QUERY, RANK = "query", "rank"  # of a retrieval: the query's row in `queries`; 0 is the nearest
-CLUSTER, HITS = "cluster", "hits"
+HITS = "hits"  # queries that lie in a cluster
+
+# -- clusters of images ---------------------------------------------------------------------------------------
+CLUSTER, INERTIA, VECTOR, PARENT, CLUSTER_WORDS = "cluster", "inertia", "vector", "parent", "words"
+MAX_COSINE = "max_cosine"
+
+
+def cluster(clustering: str) -> str:
+    """The column of a clustering, by the name of its pass: the number of the image's cluster."""
+    return f"cluster_{clustering}"
+
+
+def cluster_distance(clustering: str) -> str:
+    """Euclidean, of the image's unit vector to its centroid."""
+    return f"cluster_distance_{clustering}"
+
+
+def max_cosine(work: str) -> str:
+    """The column of a SemDeDup, by the name of its pass: with images before it in its cluster."""
+    return f"{MAX_COSINE}_{work}"
+
+
+def cluster_schema(clustering: str) -> pa.Schema:
+    return pa.schema([(cluster(clustering), pa.int32()), (cluster_distance(clustering), pa.float32())])
+
 
 # -- the subset and the funnel ------------------------------------------------------------------------
 KEEP, REASON, FAILED, COPIES = "keep", "reason", "failed", "copies"

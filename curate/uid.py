@@ -8,6 +8,13 @@ import hashlib
 import struct
 from collections.abc import Iterable
 
+import numpy as np
+import polars as pl
+import pyarrow as pa
+
+UID_DTYPE = np.dtype("u8,u8")  # DataComp's: upper and lower 16 hex digits
+HEX = np.frombuffer("".join(f"{i:02x}" for i in range(256)).encode(), np.uint16)  # byte -> its two digits
+
 
 def content_uid(url: str, caption: str) -> str:
     """The uid of a pair. Without a url, pass the image's sha256 in its place."""
@@ -30,6 +37,15 @@ def draw_int(seed: int, uid: str, purpose: str) -> int:
     return int.from_bytes(hashlib.blake2b(key, digest_size=8).digest(), "big")
 
 
+def draws(seed: int, uids: pl.Series, purpose: str) -> np.ndarray:
+    """`draw_int` of every uid: shape (n,), uint64, bit for bit the same numbers."""
+    before, after = f"{seed}\x1f", f"\x1f{purpose}"
+    digests = b"".join(
+        hashlib.blake2b(f"{before}{uid}{after}".encode(), digest_size=8).digest() for uid in uids.to_list()
+    )
+    return np.frombuffer(digests, ">u8").astype(np.uint64)
+
+
 def fold_of(seed: int, sha256: str, folds: int) -> int:
     """The fold of an image: by its content, so that copies of it are in one fold."""
     return draw_int(seed, sha256, "fold") % folds
@@ -43,3 +59,34 @@ def fingerprint(*parts: object) -> str:
 def split_uid(uids: Iterable[str]) -> list[tuple[int, int]]:
     """DataComp's pair of unsigned 64-bit integers: upper and lower 16 hex digits."""
     return [(int(uid[:16], 16), int(uid[16:32], 16)) for uid in uids]
+
+
+def pack_uids(uids: pl.Series) -> np.ndarray:
+    """`split_uid` of a column, shape (n,), `u8,u8`. Raises ValueError for what is not 32 hex digits."""
+    texts = pl.col("uid").str
+    halves = uids.alias("uid").to_frame()
+    if not halves.select(texts.contains("^[0-9a-f]{32}$").fill_null(False).all()).item():
+        raise ValueError("a uid is not 32 lower-case hex digits")
+    packed = np.empty(len(uids), UID_DTYPE)
+    for field, start in (("f0", 0), ("f1", 16)):
+        half = texts.slice(start, 16).str.to_integer(base=16, dtype=pl.UInt64)
+        packed[field] = halves.select(half).to_series().to_numpy()
+    return packed
+
+
+def hex_uids(packed: np.ndarray) -> pl.Series:
+    """The inverse of `pack_uids`: 32 hex digits each."""
+    rows = len(packed)
+    both = np.stack([packed["f0"], packed["f1"]], axis=1).astype(">u8").view(np.uint8)
+    digits = HEX[both.reshape(rows, 16)].view(np.uint8).reshape(-1)
+    ends = np.arange(0, 32 * rows + 1, 32, dtype=np.int64)
+    texts = pa.LargeStringArray.from_buffers(rows, pa.py_buffer(ends), pa.py_buffer(digits))
+    return pl.Series(texts, dtype=pl.String)
+
+
+def sort_uids(packed: np.ndarray) -> np.ndarray:
+    """Sorted as pairs: NumPy compares structured values one at a time, polars sorts columns."""
+    frame = pl.DataFrame({"f0": packed["f0"], "f1": packed["f1"]}).sort("f0", "f1")
+    ordered = np.empty(len(packed), UID_DTYPE)
+    ordered["f0"], ordered["f1"] = frame["f0"].to_numpy(), frame["f1"].to_numpy()
+    return ordered

@@ -3,7 +3,7 @@
 import numpy as np
 import polars as pl
 
-from curate.corpus.hash_pairs import hamming_pairs
+from curate.corpus.hamming import hamming_pairs
 from curate.filters.phash_dedup import hash_groups
 
 hashes = np.random.default_rng(0).integers(1, 2**63, 10_000, dtype=np.uint64)

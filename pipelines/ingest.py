@@ -18,7 +18,7 @@ from pipelines.inputs import table as image_tables
 from pipelines.pool_shard import PoolShard
 from pipelines.workspace import INPUT
 
-VERSION = 3
+VERSION = 4
 
 
 @dataclass
@@ -61,6 +61,7 @@ class IngestTask:
             c.ORIGINAL_HEIGHT: row[c.ORIGINAL_HEIGHT] or found.height,
             c.FORMAT: found.format,
             c.FRAMES: found.frames,
+            c.BYTES: len(data) if row[c.SHA256] in (None, digest) else None,  # else they were others
             c.SHA256: row[c.SHA256] or digest,
             c.STORED_SHA256: digest,
         }

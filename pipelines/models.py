@@ -25,7 +25,7 @@ from model_training.models.weights import file_digest
 from pipelines import recipe_models
 from pipelines.recipe import Recipe
 from pipelines.recipe_training import Scorer as ScorerSection
-from pipelines.recipe_training import Trained
+from pipelines.recipe_training import TINY, Trained
 from pipelines.workspace import TRAIN, Workspace, model_folder
 
 Spec = OpenClipSpec | TimmSpec
@@ -172,7 +172,8 @@ def _spec(name: str, model: Any) -> Spec | None:
     kind = kinds.get(type(model))
     if kind is None:
         return None
-    return kind(name, model.arch, model.weights, model.allow_download, model.sha256, model.batch)
+    arch = TINY if model.arch == "tiny" else model.arch
+    return kind(name, arch, model.weights, model.allow_download, model.sha256, model.batch)
 
 
 def trained(recipe: Recipe, workspace: Workspace, names: Sequence[str]) -> dict[str, Measured]:
@@ -212,7 +213,7 @@ def folds_of(recipe: Recipe, name: str) -> int:
 def only_trusted(recipe: Recipe, name: str) -> bool:
     """It is a data filtering network (Fang et al. 2023): trained on trusted pairs alone."""
     model = recipe.models[name]
-    return isinstance(model, Trained) and model.on == "trusted"
+    return isinstance(model, Trained) and model.trained_on == "trusted"
 
 
 def family_mark(model: Measured | Signal) -> Callable[[str], str]:

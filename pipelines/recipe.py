@@ -56,6 +56,9 @@ class Input(Section):
         return next(name for name in KINDS if getattr(self, name) is not None)
 
 
+Statistic = Literal[
+    "image_stats", "text_stats", "language", "caption_quality", "phash", "hashes", "alt_text_counts", "hash_pairs"
+]
 KINDS = ("urls", "table", "webdataset", "img2dataset", "images")
 
 
@@ -85,8 +88,8 @@ class Recipe(Section):
     download: Download = Download()
     samples_per_shard: int = Field(1000, ge=1, le=1000, description="rows of a pool shard, the unit of work")
     filters: list[Any] = Field([])
-    statistics: list[Literal["image_stats", "text_stats", "phash", "alt_text_counts", "hash_pairs"]] = Field(
-        ["image_stats", "text_stats", "phash", "alt_text_counts", "hash_pairs"],
+    statistics: list[Statistic] = Field(
+        ["image_stats", "text_stats", "language", "phash", "alt_text_counts", "hash_pairs"],
         description="measured beside what the filters read, for stats, report and whatif",
     )
     dataset: DatasetOut = DatasetOut()
@@ -184,8 +187,8 @@ def _training(recipe: Recipe, filters: list[tuple[int, Filter]]) -> list[tuple[L
         if loop.scorer is None:
             problems.append((("models", name), "kind: trained needs the section `train`: how much it trains"))
         model = recipe.models[name]
-        if isinstance(model, Trained) and model.on == "trusted" and loop.trusted is None:
-            problems.append((("models", name, "on"), "there are no trusted pairs: name them as `loop.trusted`"))
+        if isinstance(model, Trained) and model.trained_on == "trusted" and loop.trusted is None:
+            problems.append((("models", name, "trained_on"), "there are no trusted pairs: name them as `loop.trusted`"))
     names = [evaluation.name for evaluation in recipe.eval]
     for i, name in enumerate(names):
         if name in names[:i]:
@@ -196,7 +199,7 @@ def _training(recipe: Recipe, filters: list[tuple[int, Filter]]) -> list[tuple[L
         if loop.rounds > 1 and not recipe.trained():
             problems.append((("loop", "rounds"), "a second round needs a model of `kind: trained` to score with"))
         read = set().union(*(item.reads() for _, item in filters))
-        changing = [n for n in recipe.trained() if getattr(recipe.models[n], "on", "") == "pool"]
+        changing = [n for n in recipe.trained() if getattr(recipe.models[n], "trained_on", "") == "pool"]
         own = {c.clip_score(name) for name in changing}
         if loop.rounds > 1 and own and not own & read:
             problems.append((("loop", "rounds"), "no filter reads a trained model's score: all rounds would be alike"))
@@ -290,6 +293,8 @@ def _absolute_item(item: Filter, base: Path) -> Filter:
 def _full(value: Any, base: Path) -> Any:
     if isinstance(value, list):
         return [_full(v, base) for v in value]
+    if isinstance(value, dict):
+        return {name: _full(v, base) for name, v in value.items()}
     return value if value is None or "://" in value else os.path.normpath(base / os.path.expanduser(value))
 
 

@@ -24,7 +24,7 @@ class OpenClip(FromFile):
     """A CLIP by open_clip's own classes and loading code."""
 
     kind: Literal["open_clip"]
-    arch: str = Field(description="an open_clip name (ViT-B-32), or the path of a model config (.json)")
+    arch: str = Field(description="tiny, an open_clip name (ViT-B-32), or the path of a model config (.json)")
 
 
 class Timm(FromFile):

@@ -19,7 +19,7 @@ class Trained(Section):
 
     kind: Literal["trained"]
     batch: int = Field(64, ge=1, le=4096, description="images at once when it scores")
-    on: Literal["pool", "trusted"] = Field(
+    trained_on: Literal["pool", "trusted"] = Field(
         "pool", description="trusted: on the trusted pairs alone, a data filtering network (arXiv 2309.17425)"
     )
 

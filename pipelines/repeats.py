@@ -23,7 +23,7 @@ from pipelines.engine.unit import Part, Unit
 from pipelines.pool_shard import stands_for
 from pipelines.workspace import INPUT, POOL, Workspace
 
-VERSION = 1
+VERSION = 2
 PREFIX = "d"  # of the names of these shards, which come behind all others
 FIRST_IN = "row:"  # `tar` of such a row of the input: this, and the name of a shard
 OWN = (c.URL, c.CAPTION, c.LABEL, c.SOURCE, c.ROW)  # what a row keeps of what was asked

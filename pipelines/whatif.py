@@ -3,32 +3,46 @@
 from dataclasses import dataclass
 from typing import Any
 
-import polars as pl
+import numpy as np
+import pyarrow.compute as pc
 
 from curate import schema as c
 from curate.errors import InputError, RecipeError
+from curate.signal_store import Columns
+from curate.subset import REPEATED
 from pipelines import corpus, decide
 from pipelines.columns import passes
 from pipelines.recipe import Recipe
-from pipelines.workspace import FUNNEL, SUBSET, Workspace
+from pipelines.workspace import FUNNEL, POOL, SUBSET, Workspace
 
 SHOWN = 5
+
+
+@dataclass(frozen=True)
+class Changes:
+    """Samples whose answer would be another: how many, and the first few in pool order."""
+
+    count: int
+    first: list[dict[str, Any]]  # uid, reason: why dropped before (gained), or why it would be (lost)
+
+    def as_dict(self) -> dict[str, Any]:
+        return {"count": self.count, "first": self.first}
 
 
 @dataclass(frozen=True)
 class WhatIf:
     old: list[dict[str, Any]]
     new: list[dict[str, Any]]
-    gained: list[dict[str, Any]]  # uid, reason it was dropped before
-    lost: list[dict[str, Any]]  # uid, reason it would be dropped
+    gained: Changes
+    lost: Changes
 
     def as_dict(self) -> dict[str, Any]:
         return {
             "old": self.old,
             "new": self.new,
             "kept": {"old": self.old[-1]["kept"], "new": self.new[-1]["kept"]},
-            "gained": {"count": len(self.gained), "first": self.gained[:SHOWN]},
-            "lost": {"count": len(self.lost), "first": self.lost[:SHOWN]},
+            "gained": self.gained.as_dict(),
+            "lost": self.lost.as_dict(),
         }
 
 
@@ -37,16 +51,35 @@ def whatif(before: Recipe, after: Recipe, workspace: Workspace) -> WhatIf:
     _only_filters(before, after)
     for work in (w for item in after.filters for w in item.passes()):
         _is_stored(work, after, workspace)
-    then = pl.from_arrow(workspace.folder.read_table(SUBSET, [c.UID, c.KEEP, c.REASON]))
-    answer = decide.answer(after, workspace)
-    now = pl.from_arrow(answer.table.select([c.KEEP, c.REASON]))
-    assert isinstance(then, pl.DataFrame) and isinstance(now, pl.DataFrame)
-    both = pl.concat([then, now.rename({c.KEEP: "now", c.REASON: "why"})], how="horizontal")
-    gained = both.filter(~pl.col(c.KEEP) & pl.col("now")).select(c.UID, pl.col(c.REASON))
-    lost = both.filter(pl.col(c.KEEP) & ~pl.col("now")).select(c.UID, pl.col("why").alias(c.REASON))
+    then = workspace.folder.read_table(SUBSET, [c.KEEP, c.REASON])
+    kept, reasons = then.column(0).to_numpy(), then.column(1)
+    entry = workspace.manifest("").entries[decide.ENTRY]
+    if entry.fingerprint == decide.mark(before, workspace):
+        repeated = pc.fill_null(pc.equal(reasons, REPEATED), False).to_numpy()
+        answer = decide.again(after, workspace, repeated)
+    else:  # the pool or a signal is another by now
+        answer = decide.answer(after, workspace)
+    gained = np.flatnonzero(~kept & answer.keep)
+    lost = np.flatnonzero(kept & ~answer.keep)
     return WhatIf(
-        workspace.folder.read_json(FUNNEL), [row.as_dict() for row in answer.funnel], gained.to_dicts(), lost.to_dicts()
+        workspace.folder.read_json(FUNNEL),
+        [row.as_dict() for row in answer.funnel],
+        Changes(len(gained), _shown(workspace, gained, reasons.take(gained[:SHOWN]).to_pylist())),
+        Changes(len(lost), _shown(workspace, lost, answer.reason(lost[:SHOWN]).to_pylist())),
     )
+
+
+def _shown(workspace: Workspace, rows: np.ndarray, reasons: list[str]) -> list[dict[str, Any]]:
+    """The first few rows with their uids, from the shards that they are in."""
+    shards = sorted(workspace.manifest(POOL).entries.items())
+    ends = np.cumsum([entry.rows for _, entry in shards])
+    found = []
+    for row, reason in zip(rows[:SHOWN].tolist(), reasons, strict=True):
+        at = int(np.searchsorted(ends, row, side="right"))
+        shard, entry = shards[at]
+        uids = Columns(workspace.folder).shard(shard, {POOL: [c.UID]})[c.UID]
+        found.append({c.UID: uids[row - int(ends[at]) + entry.rows], c.REASON: reason})
+    return found
 
 
 def _only_filters(before: Recipe, after: Recipe) -> None:

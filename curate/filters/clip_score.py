@@ -1,21 +1,16 @@
 """Keep pairs whose image and text agree, by the cosine of a CLIP-like model (LAION, DataComp).
 
-`min` keeps a score >= min. `top` keeps the best fraction, exactly: of n measured samples the first
-ceil(n * top) in the order (score descending, uid ascending), with `top` read as the decimal that was
-written, so top 0.29 of 100 keeps 29. (DataComp's released code keeps one more, and more still at ties.)
-n counts the downloaded samples (`of: pool`) or those that no earlier rule dropped (`of: survivors`).
+`min` keeps a score >= min. `top` keeps the best fraction, exactly, and `per` the best fraction of each value of
+a column: ties, rounding and what a fraction is of are those of `curate.filters.score`.
 """
 
-import math
-from fractions import Fraction
 from typing import ClassVar
 
-import polars as pl
 from pydantic import Field, model_validator
 
 from curate import schema as c
-from curate.corpus import Tables
-from curate.filters.rule import Filter, Of, Rule, Threshold, bounded
+from curate.filters.rule import Filter, Of, Rule
+from curate.filters.score import bounds, top_reads, top_rule
 
 
 class ClipScoreFilter(Filter):
@@ -25,11 +20,14 @@ class ClipScoreFilter(Filter):
     min: float | None = Field(None, ge=-1, le=1, description="cosine")
     top: float | None = Field(None, gt=0, le=1, description="fraction")
     of: Of = "pool"
+    per: str | None = Field(None, description="take the fraction of each value of this column, such as language")
 
     @model_validator(mode="after")
     def _one_of(self) -> "ClipScoreFilter":
         if (self.min is None) == (self.top is None):
             raise ValueError("give either min (a cosine) or top (a fraction)")
+        if self.per is not None and self.top is None:
+            raise ValueError("per goes with top: a bound is the same for every value")
         return self
 
     @property
@@ -37,29 +35,12 @@ class ClipScoreFilter(Filter):
         return c.clip_score(self.model)
 
     def rules(self) -> list[Rule]:
-        if self.min is not None:
-            threshold = Threshold(self.column, "min", self.min, True)
-            keep = bounded(self.column, self.min, None, inclusive=True)
-            return [Rule("min", keep, thresholds=(threshold,))]
-        return [Rule("top", compare=self._best, of=self.of)]
+        if self.top is None:
+            return bounds(self.column, self.min, None)
+        return [top_rule(self.column, self.top, self.of, self.per)]
 
     def reads(self) -> set[str]:
-        return {self.column, c.UID}
+        return {self.column, *top_reads(self.top, self.per)}
 
     def models(self) -> set[str]:
         return {self.model}
-
-    def _best(self, frame: pl.DataFrame, asked: pl.Series, tables: dict[str, Tables]) -> pl.Series:
-        assert self.top is not None
-        return top_fraction(frame[self.column], frame[c.UID], asked, self.top)
-
-
-def top_fraction(scores: pl.Series, uids: pl.Series, asked: pl.Series, fraction: float) -> pl.Series:
-    """True for the best ceil(n * fraction) of the n asked and measured; null where nothing was measured."""
-    frame = pl.DataFrame({"score": scores, c.UID: uids, "asked": asked}).with_row_index("row")
-    ranked = frame.filter(pl.col("asked") & pl.col("score").is_not_null()).sort(
-        "score", c.UID, descending=[True, False]
-    )
-    best = ranked["row"].head(math.ceil(len(ranked) * Fraction(str(fraction))))
-    kept = pl.Series(range(len(frame)), dtype=pl.UInt32).is_in(best.implode())
-    return pl.select(pl.when(scores.is_not_null()).then(kept)).to_series()

@@ -16,6 +16,7 @@ from curate.corpus import Tables
 from curate.errors import InputError
 from curate.files import file_sha256
 from curate.filters.rule import Filter, Rule
+from curate.uid import UID_DTYPE, hex_uids
 
 
 class Listed(Filter):
@@ -23,6 +24,7 @@ class Listed(Filter):
     paths: ClassVar[tuple[str, ...]] = ("table",)
     table: str = Field(description=".parquet with a column uid, or DataComp's .npy")
     column: str | None = Field(None, description="of a Parquet table: only rows where it is true")
+    copies: bool = Field(False, description="a sample as often as its uid is in the list, as DataComp's resharder")
 
     def rules(self) -> list[Rule]:
         return [Rule("table", compare=self._in_list)]
@@ -35,7 +37,12 @@ class Listed(Filter):
         return (file_sha256(self.table, f"check `table` of the filter {self.stage}"),)
 
     def _in_list(self, frame: pl.DataFrame, asked: pl.Series, tables: dict[str, Tables]) -> pl.Series:
-        return frame[c.UID].is_in(uids(self.table, self.column).implode())
+        listed = uids(self.table, self.column)
+        if not self.copies:
+            return frame[c.UID].is_in(listed.implode())
+        counted = listed.rename(c.UID).value_counts(name=c.COPIES)
+        found = frame.select(c.UID).join(counted, on=c.UID, how="left", maintain_order="left")
+        return found[c.COPIES].fill_null(0).cast(pl.Int32)
 
 
 def uids(path: str, column: str | None = None) -> pl.Series:
@@ -62,6 +69,6 @@ def _datacomp(path: str) -> pl.Series:
         found = np.load(path, allow_pickle=False)
     except (OSError, ValueError) as error:
         raise InputError(f"{path}: not readable as .npy ({error})", "write the list anew") from error
-    if found.dtype != np.dtype("u8,u8") or found.ndim != 1:
+    if found.dtype != UID_DTYPE or found.ndim != 1:
         raise InputError(f"{path}: {found.dtype} of shape {found.shape}, not a row of `u8,u8`", "write the list anew")
-    return pl.Series([f"{int(a):016x}{int(b):016x}" for a, b in found], dtype=pl.String)
+    return hex_uids(found)

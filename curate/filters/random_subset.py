@@ -6,13 +6,14 @@ Of the samples that no earlier rule dropped, the `keep` with the smallest draws 
 
 from typing import ClassVar
 
+import numpy as np
 import polars as pl
 from pydantic import Field
 
 from curate import schema as c
 from curate.corpus import Tables
 from curate.filters.rule import Filter, Rule
-from curate.uid import draw_int
+from curate.uid import draws
 
 
 class RandomSubset(Filter):
@@ -27,8 +28,18 @@ class RandomSubset(Filter):
         return {c.UID}
 
     def _drawn(self, frame: pl.DataFrame, asked: pl.Series, tables: dict[str, Tables]) -> pl.Series:
-        rows = asked.arg_true().to_list()
-        uids = frame[c.UID].gather(rows).to_list()
-        draws = sorted((draw_int(self.seed, uid, "random"), uid, row) for uid, row in zip(uids, rows, strict=True))
-        drawn = [row for *_, row in draws[: self.keep]]
-        return pl.Series(range(len(frame)), dtype=pl.UInt32).is_in(pl.Series(drawn, dtype=pl.UInt32).implode())
+        rows = asked.arg_true()
+        kept = np.zeros(len(frame), bool)
+        kept[rows.to_numpy()[drawn(self.seed, frame[c.UID].gather(rows), self.keep, "random")]] = True
+        return pl.Series(kept)
+
+
+def drawn(seed: int, uids: pl.Series, count: int, purpose: str) -> np.ndarray:
+    """Places of the `count` smallest draws among the uids, equal ones by uid; all where there are fewer. int64."""
+    if count >= len(uids):
+        return np.arange(len(uids))
+    keys = draws(seed, uids, purpose)
+    edge = np.partition(keys, count)[count]
+    below, ties = np.flatnonzero(keys < edge), np.flatnonzero(keys == edge)
+    order = uids.gather(ties).arg_sort().to_numpy()
+    return np.concatenate([below, ties[order[: count - len(below)]]])

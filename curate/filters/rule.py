@@ -2,6 +2,8 @@
 
 A filter is a list of named rules; a rule is a Polars expression over signals, or, when it compares samples
 with one another, a function of the frame. True keeps, false drops, null drops and the reason says `:null`.
+A comparison may also answer with integers: so many copies of the sample, 0 drops. Where several rules give
+copies, the last one's number stands.
 """
 
 from collections.abc import Callable
@@ -29,7 +31,7 @@ class Threshold:
 
 @dataclass(frozen=True)
 class Rule:
-    """One reason to drop. Give `keep` for an expression, or `compare` for work among samples.
+    """One reason to drop. Give `keep` for an expression, `compare` for work among samples, or `branches`.
 
     compare(frame, asked, tables) answers for every row of the frame; only rows where `asked` is true count.
     `of` says who is compared: every downloaded sample, or those that no earlier rule dropped.
@@ -40,6 +42,18 @@ class Rule:
     compare: Callable[[pl.DataFrame, pl.Series, dict[str, Tables]], pl.Series] | None = None
     of: Of = "pool"
     thresholds: tuple[Threshold, ...] = field(default=())
+    branches: "Branches | None" = None
+
+
+@dataclass(frozen=True)
+class Branches:
+    """Rules side by side: of each branch all rules must keep; `need` says how many branches must.
+
+    Three-valued: a branch is null where none of its rules drops and one is null, and so on upwards (Kleene).
+    """
+
+    need: Literal["any", "all", "none"]
+    rules: tuple[tuple[str, tuple[Rule, ...]], ...]  # a branch's name, its rules
 
 
 class Filter(BaseModel):
@@ -70,6 +84,10 @@ class Filter(BaseModel):
     def models(self) -> set[str]:
         """Names of the recipe's models that must have scored the pool."""
         return set()
+
+    def parts(self) -> tuple["Filter", ...]:
+        """The filters that this one is made of, if it is made of filters."""
+        return ()
 
     def identity(self) -> tuple[object, ...]:
         """What bears on the answer beside the parameters and the columns: the content of a file that is named."""

@@ -2,6 +2,7 @@
 
 A word is a run of letters and digits with inner apostrophes, hyphens, dots and underscores: `it's`, `half-open`,
 `3.5`, `1920x1080`. So a file name (`IMG_2041.JPG`) is one word, as it is for a reader.
+`whitespace_words` are DataComp's instead: the runs between Unicode white space, as Python's `str.split` has them.
 A script without spaces (Chinese, Japanese, Thai) gives one word per run; use `chars` for those.
 """
 
@@ -12,11 +13,12 @@ from curate import schema as c
 from curate.signals import Batch
 
 WORD = r"[\p{L}\p{M}\p{N}]+(?:(?:['’\-.]|_+)[\p{L}\p{M}\p{N}]+)*"
+NOT_SPACE = r"[^\s\x1c-\x1f]+"  # Python counts the four separators among white space, Unicode does not
 
 
 class TextStats:
     family = "text_stats"
-    version = 2
+    version = 3
     schema = c.TEXT_STATS
     reads_images = False
 
@@ -42,6 +44,7 @@ def text_stats(text: pl.Expr) -> list[pl.Expr]:
         words(text).list.n_unique().cast(pl.Int32).alias(c.DISTINCT_WORDS),
         share(text.str.count_matches(r"\p{L}"), chars).alias(c.LETTER_SHARE),
         share(text.str.count_matches(r"\p{N}"), chars).alias(c.DIGIT_SHARE),
+        text.str.count_matches(NOT_SPACE).cast(pl.Int32).alias(c.WHITESPACE_WORDS),
     ]
 
 

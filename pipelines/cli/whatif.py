@@ -6,7 +6,7 @@ from typing import Any
 
 from pipelines.cli.console import emit, hint, say, table
 from pipelines.cli.inspect import open_run
-from pipelines.whatif import SHOWN, WhatIf, whatif
+from pipelines.whatif import WhatIf, whatif
 
 
 def show_whatif(run: str, changes: list[str], json: bool) -> None:
@@ -30,8 +30,8 @@ def _print(found: WhatIf) -> None:
             (row["stage"], row["rule"], was.get("dropped", "-"), row["dropped"], was.get("kept", "-"), row["kept"])
         )
     table(rows, ("stage", "rule", "dropped", "-> dropped", "kept", "-> kept"), right=(2, 3, 4, 5))
-    say(f"\n{len(found.gained):,} gained, {len(found.lost):,} lost")
-    for gained, lost in zip_longest(found.gained[:SHOWN], found.lost[:SHOWN]):
+    say(f"\n{found.gained.count:,} gained, {found.lost.count:,} lost")
+    for gained, lost in zip_longest(found.gained.first, found.lost.first):
         if gained:
             say(f"  + {gained['uid']}  was {gained['reason']}")
         if lost:

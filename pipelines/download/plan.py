@@ -19,7 +19,7 @@ from pipelines.engine.unit import Engine, Task
 from pipelines.recipe import Recipe
 from pipelines.workspace import POOL
 
-VERSION = 3
+VERSION = 4
 CORES = 4
 
 

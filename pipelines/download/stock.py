@@ -32,7 +32,7 @@ from pipelines.download.unit_rows import FetchTask, Got
 from pipelines.download.urls import parse_url
 from pipelines.inputs.img2dataset import outcome
 
-VERSION = 1
+VERSION = 2
 THREADS = 64  # of its own, at most
 ROW = "curate_row"  # the column that it carries through
 DIRECTIVES = ("noai", "noimageai", "noindex", "noimageindex", "none", "noml")  # its four, and two it does not know
@@ -128,7 +128,7 @@ class StockTask(FetchTask):
             return Got(Fetched(Outcome.DAMAGED_IMAGE, message="img2dataset put no image into its tar"), digest)
         looked = decode(data, max_pixels=self.store.max_pixels, max_side=self.store.max_side)
         if isinstance(looked, Failed):
-            return Got(Fetched(Outcome.OK), digest, looked)
+            return Got(Fetched(Outcome.OK), digest, failed=looked)
         width, height = looked.image.size
         stored = {
             c.WIDTH: width,
@@ -137,4 +137,4 @@ class StockTask(FetchTask):
             c.ORIGINAL_HEIGHT: record[c.ORIGINAL_HEIGHT] or height,
             c.STORED_SHA256: sha256(data),
         }
-        return Got(Fetched(Outcome.OK), digest, None, stored, spool.put(data))
+        return Got(Fetched(Outcome.OK), digest, stored=stored, image=spool.put(data))

@@ -96,10 +96,10 @@ class DownloadTask(FetchTask):
     def _got(self, fetched: Fetched, opened: Opened | None, spool: Spool) -> Got:
         if opened is None or fetched.body is None:
             return Got(fetched)
-        light = fetched.but(body=None)
+        light, size = fetched.but(body=None), len(fetched.body)
         body = spool.put(fetched.body) if self.hash_mismatch == "quarantine" else None
         if isinstance(opened.found, Failed):
-            return Got(light, opened.sha256, opened.found, body=body)
+            return Got(light, opened.sha256, size, opened.found, body=body)
         stored = {name: value for name, value in vars(opened.found).items() if name != "data"}
         stored[c.STORED_SHA256] = opened.stored_sha256
-        return Got(light, opened.sha256, None, stored, spool.put(opened.found.data), body)
+        return Got(light, opened.sha256, size, None, stored, spool.put(opened.found.data), body)

@@ -38,6 +38,7 @@ class Got:
 
     fetched: Fetched  # without its body
     sha256: str | None = None  # of the bytes as they came
+    size: int | None = None  # how many they were
     failed: Failed | None = None
     stored: dict[str, Any] | None = None  # columns of the pool
     image: Held | None = None
@@ -95,6 +96,7 @@ class Made:
             c.CONSENT: fetched.consent,
             c.ROBOTS: fetched.robots,
             c.SHA256: got.sha256,
+            c.BYTES: got.size,
             c.EXPECTED_SHA256: expected,
         }
         verdict = verify_hash(expected, got.sha256, self._hash_mismatch) if got.sha256 else None

@@ -101,3 +101,44 @@ def test_the_funnel_always_adds_up(drawn):
     check_funnel(subset, len(drawn))
     answer = rows(subset)
     assert (answer[c.KEEP] == answer[c.REASON].is_null()).all()
+
+
+class Copies(Filter):
+    type = "copies"
+    column: str
+
+    def rules(self):
+        return [Rule("copies", compare=lambda frame, asked, tables: frame[self.column])]
+
+    def reads(self):
+        return {self.column}
+
+
+def test_integers_are_copies_none_of_which_is_a_drop_and_the_last_answer_stands():
+    frame = samples(4, one=[3, 0, 2, None], two=[5, 5, 0, 5])
+    subset = decide(frame, [Copies(column="one"), Where(sql="one < 9")], {})
+    assert subset.table.column(c.COPIES).to_pylist() == [3, 0, 2, 0]
+    assert subset.table.column(c.REASON).to_pylist() == [None, "copies.copies", None, "copies.copies:null"]
+    assert [tuple(pair) for pair in subset.uids().tolist()] == [(0, 0)] * 3 + [(0, 2)] * 2
+    assert (subset.uids() == datacomp_uids(subset.table)).all()
+    both = decide(frame, [Copies(column="one"), Copies(column="two", name="later")], {})
+    assert both.copies.tolist() == [5, 0, 0, 0]
+    check_funnel(both, 4)
+
+
+def test_a_table_in_chunks_is_the_table():
+    frame = samples(10, score=[i / 10 for i in range(10)], words=[5, None] * 5)
+    subset = decide(frame, [Where(sql="score > 0.3", name="s"), Where(sql="words > 2", name="w")], {})
+    chunks = pl.from_arrow(list(subset.batches(3)), schema=None)
+    assert chunks.equals(rows(subset)) and subset.rows == 10 and subset.kept == 3
+    assert subset.reason(np.array([0, 4, 5])).to_pylist() == ["s.sql", None, "w.sql:null"]
+
+
+def test_what_is_known_to_be_repeated_needs_no_uid():
+    frame = samples(4, score=[0.9, 0.9, 0.9, 0.1]).with_columns(pl.Series(c.UID, ["a", "a", "b", "c"]))
+    whole = decide(frame, [Where(sql="score > 0.5")], {})
+    known = whole.table.column(c.REASON).to_pylist()
+    repeated = np.array([why == "input.repeated" for why in known])
+    again = decide(frame.drop(c.UID, c.IMAGE_UID), [Where(sql="score > 0.5")], {}, repeated)
+    assert (again.keep == whole.keep).all() and again.funnel == whole.funnel
+    assert again.reason(slice(0, 4)).to_pylist() == known

@@ -15,7 +15,9 @@ from curate import schema as c
 from curate.corpus.alt_text_counts import AltTextCounts
 from curate.corpus.hash_pairs import HashPairs
 from curate.signals import Batch
+from curate.signals.caption_quality import CaptionQuality
 from curate.signals.image_stats import ImageStats
+from curate.signals.language import Language
 from curate.signals.phash import PHash
 from curate.signals.text_stats import TextStats
 
@@ -37,16 +39,18 @@ def digest(rows):
 
 RECORDED = {
     "image_stats": (1, "370476e4fbee9f32"),
-    "text_stats": (2, "f822af01bf8fb8fb"),
+    "text_stats": (3, "adae49f7307b8f71"),
+    "language": (1, "6127b90fe817fb25"),
+    "caption_quality": (1, "84c39032d7a9f3ef"),
     "phash": (1, "65b20eb9d132e88e"),
-    "alt_text_counts": (2, "1b27ef06f7164723"),
+    "alt_text_counts": (3, "b3cff8770c4dab38"),
     "hash_pairs": (1, "10fdb4981dc498c1"),
 }
 
 
 def outputs():
     batch = Batch([""] * len(CAPTIONS), CAPTIONS, list(images()))
-    for signal in (ImageStats(), TextStats(), PHash()):
+    for signal in (ImageStats(), TextStats(), PHash(), Language(), CaptionQuality()):
         yield signal.family, signal.version, signal.measure(batch).to_pylist()
     counts, pairs = AltTextCounts(), HashPairs(10)
     frame = pl.DataFrame({c.CAPTION: CAPTIONS, c.SHA256: list("aabbcc"), c.OUTCOME: ["ok"] * 6})

@@ -21,9 +21,9 @@ from tests.pipelines.inputs.small_run import run
 
 RECORDED = {
     "input": (3, "bf88259c8983f5f5"),
-    "pool": (3, "ec65504ea5d02d59"),
+    "pool": (4, "502da0a9bb8476d7"),
     "dataset": (2, "01a879ac54bf1dd6"),
-    "repeats": (1, "368ebc0ddc89a261"),
+    "repeats": (2, "368ebc0ddc89a261"),
 }
 
 

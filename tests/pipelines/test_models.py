@@ -214,7 +214,7 @@ def part_table(part):
 def test_a_data_filtering_network_is_trained_on_the_trusted_pairs_alone(tmp_path):
     path = world(tmp_path)
     data = yaml.safe_load(path.read_text())
-    data["models"]["dfn"] = {"kind": "trained", "on": "trusted"}
+    data["models"]["dfn"] = {"kind": "trained", "trained_on": "trusted"}
     data["filters"] = [{"clip_score": {"model": "dfn", "top": 0.5}}]
     data["loop"]["rounds"] = 1
     path.write_text(yaml.safe_dump(data))

@@ -1,5 +1,6 @@
 """A small real HTTP server for tests, and recipes that curate what it serves."""
 
+import json
 import threading
 from collections import Counter
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -10,6 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import yaml
 
+from curate.files import table_bytes
 from pipelines.recipe import Recipe, load
 from tests.conftest import picture
 
@@ -103,9 +105,21 @@ def recipe(folder: Path, site: Site, **changes: Any) -> Recipe:
 
 
 def contents(folder: Path) -> dict[str, bytes]:
-    """Every file below a folder, but for the record of when servers were asked."""
+    """Every file below a folder, but for what depends on the moment: when servers were asked, and the words of a
+    failure (refused, or not asked because its host had refused others)."""
     names = {str(p.relative_to(folder)): p for p in sorted(folder.rglob("*")) if p.is_file()}
-    return {name: path.read_bytes() for name, path in names.items() if "consent" not in path.parts}
+    return {name: _without_words(path) for name, path in names.items() if "consent" not in path.parts}
+
+
+def _without_words(path: Path) -> bytes:
+    if path.parent.name != "pool":
+        return path.read_bytes()
+    if path.suffix == ".parquet":
+        return table_bytes(pq.read_table(path).drop_columns(["error_message"]))
+    if path.name == "manifest.json":
+        shards = json.loads(path.read_text())["shards"]
+        return json.dumps({name: {**entry, "files": sorted(entry["files"])} for name, entry in shards.items()}).encode()
+    return path.read_bytes()
 
 
 def stamps(folder: Path) -> dict[str, tuple[int, int]]:

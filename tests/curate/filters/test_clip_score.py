@@ -4,7 +4,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from curate import schema as c
-from curate.filters.clip_score import ClipScoreFilter, top_fraction
+from curate.filters.clip_score import ClipScoreFilter
+from curate.filters.score import top_fraction
 from curate.subset import decide
 from tests.conftest import samples
 

@@ -58,3 +58,24 @@ def test_groups_do_not_depend_on_order_and_a_larger_radius_never_splits():
     assert groups.equals(shuffled.sort(c.PHASH))
     wider = hash_groups(pl.Series(hashes), pairs).rename({"group": "wide"})
     assert groups.join(wider, on=c.PHASH).group_by("group").agg(pl.col("wide").n_unique())["wide"].max() == 1
+
+
+def test_by_another_hash_and_by_a_score():
+    hashes = pl.Series([BASE, BASE ^ 1, BASE ^ (2**40 - 1)], dtype=pl.UInt64)
+    frame = samples(3, dhash=hashes, score=[0.2, 0.7, 0.1])
+    for item, expected in (
+        (PHashDedup(hash="dhash", keep="first"), [True, False, True]),
+        (PHashDedup(hash="dhash", keep_by="score"), [False, True, True]),
+    ):
+        (work,) = item.passes()
+        tables = {work.name: work.merge([work.partial(frame)])}
+        assert work.name == "hash_pairs_dhash" and {"dhash"} <= item.reads() and c.PHASH not in item.reads()
+        assert decide(frame, [item], tables).table.column(c.KEEP).to_pylist() == expected
+
+
+def test_no_hashes_at_all():
+    assert answer([None, None], [PHashDedup()]).column(c.KEEP).to_pylist() == [True, True]
+
+
+def test_golden_a7_a_grey_card_and_a_ramp_do_not_merge():
+    assert answer([0x8000_0000_0000_0000] * 2, [PHashDedup()]).column(c.KEEP).to_pylist() == [True, True]

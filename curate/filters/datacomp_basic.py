@@ -1,0 +1,57 @@
+"""DataComp's basic filter (Gadre et al. 2023, arXiv 2304.14108; its released code, not the paper's prose).
+
+English by fastText; more than 2 words, a word being what whitespace separates; more than 5 characters; the shorter
+side at least 200 px; longer / shorter at most 3.0, compared as longer <= 3 * shorter so that no float rounds it.
+Sizes are of the image as downloaded.
+"""
+
+from typing import ClassVar
+
+import polars as pl
+from pydantic import Field
+
+from curate import schema as c
+from curate.filters.rule import Filter, Rule, Threshold, bounded
+
+
+class DataCompBasic(Filter):
+    type: ClassVar[str] = "datacomp_basic"
+    paper: ClassVar[str] = "DataComp, arXiv 2304.14108"
+    languages: tuple[str, ...] | None = Field(("en",), description="codes that are kept; null: any language")
+    more_words_than: int = Field(2, ge=0, description="what whitespace separates")
+    more_chars_than: int = Field(5, ge=0)
+    min_short_side: int = Field(200, ge=0, description="px")
+    max_aspect_ratio: float = Field(3.0, ge=1, description="longer / shorter")
+
+    def rules(self) -> list[Rule]:
+        width, height = pl.col(c.ORIGINAL_WIDTH), pl.col(c.ORIGINAL_HEIGHT)
+        known = width.is_not_null() & height.is_not_null()
+        short, long = pl.min_horizontal(width, height), pl.max_horizontal(width, height)
+        rules = [] if self.languages is None else [Rule("language", pl.col(c.LANGUAGE).is_in(list(self.languages)))]
+        return [
+            *rules,
+            Rule(
+                "words",
+                bounded(c.WHITESPACE_WORDS, self.more_words_than, None, inclusive=False),
+                thresholds=(Threshold(c.WHITESPACE_WORDS, "min", self.more_words_than, False),),
+            ),
+            Rule(
+                "chars",
+                bounded(c.CHARS, self.more_chars_than, None, inclusive=False),
+                thresholds=(Threshold(c.CHARS, "min", self.more_chars_than, False),),
+            ),
+            Rule(
+                "min_short_side",
+                pl.when(known).then(short >= self.min_short_side),
+                thresholds=(Threshold("short_side", "min", self.min_short_side, True),),
+            ),
+            Rule(
+                "max_aspect_ratio",
+                pl.when(known).then(long <= self.max_aspect_ratio * short),
+                thresholds=(Threshold("aspect_ratio", "max", self.max_aspect_ratio, True),),
+            ),
+        ]
+
+    def reads(self) -> set[str]:
+        language = set() if self.languages is None else {c.LANGUAGE}
+        return {c.WHITESPACE_WORDS, c.CHARS, c.ORIGINAL_WIDTH, c.ORIGINAL_HEIGHT, *language}

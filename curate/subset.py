@@ -192,7 +192,7 @@ def _repeated(frame: pl.DataFrame) -> np.ndarray:
 
 def _downloads(verdicts: _Verdicts, outcomes: pl.Series) -> None:
     """One funnel row for every way a download failed."""
-    seen = set(outcomes.unique().to_list())
+    seen = set(outcomes.filter(outcomes != c.Outcome.OK).unique().to_list())
     for outcome in c.Outcome:
         if outcome is not c.Outcome.OK and outcome in seen:
             codes = _bools(outcomes == outcome).view(np.uint8)

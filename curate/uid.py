@@ -63,14 +63,13 @@ def split_uid(uids: Iterable[str]) -> list[tuple[int, int]]:
 
 def pack_uids(uids: pl.Series) -> np.ndarray:
     """`split_uid` of a column, shape (n,), `u8,u8`. Raises ValueError for what is not 32 hex digits."""
-    texts = pl.col("uid").str
-    halves = uids.alias("uid").to_frame()
-    if not halves.select(texts.contains("^[0-9a-f]{32}$").fill_null(False).all()).item():
-        raise ValueError("a uid is not 32 lower-case hex digits")
+    texts, frame = pl.col("uid").str, uids.alias("uid").to_frame()
+    halves = [texts.slice(at, 16).str.to_integer(base=16, dtype=pl.UInt64, strict=False) for at in (0, 16)]
+    found = frame.select(f0=halves[0], f1=halves[1])
     packed = np.empty(len(uids), UID_DTYPE)
-    for field, start in (("f0", 0), ("f1", 16)):
-        half = texts.slice(start, 16).str.to_integer(base=16, dtype=pl.UInt64)
-        packed[field] = halves.select(half).to_series().to_numpy()
+    packed["f0"], packed["f1"] = (found[name].fill_null(0).to_numpy() for name in ("f0", "f1"))
+    if not hex_uids(packed).eq_missing(uids).all():
+        raise ValueError("a uid is not 32 lower-case hex digits")
     return packed
 
 

@@ -77,27 +77,31 @@ class Context:
         *,
         gpus: bool = False,
         planned: bool = False,
+        stall: float | None = None,
     ) -> None:
-        """Make the units that are missing, or all when they are `planned`; the run stops when one was given up."""
+        """Make the units that are missing, or all when they are `planned`; the run stops when one was given up.
+
+        `stall`: seconds without a finished unit before workers are ended, where the recipe's are too few.
+        """
         with self.stage(name):
             self.stop.check()
             manifests = {under: self.workspace.manifest(under) for under in folders}
             todo = list(units) if planned else missing(units, manifests)
             self.progress.stage(self.title(name), sum(unit.rows for unit in todo))
             if todo:
-                self._do(name, todo, folders, task, gpus)
+                self._do(name, todo, folders, task, gpus, stall or 0)
             done = self.workspace.manifest(folders[0]).rows() if folders else 0
             self.progress.end(f"{len(todo)} units" if todo else f"{done:,} rows were there")
             self.made[name] += len(todo)
 
-    def _do(self, name: str, todo: list[Unit], folders: list[str], task: Task, gpus: bool) -> None:
+    def _do(self, name: str, todo: list[Unit], folders: list[str], task: Task, gpus: bool, stall: float) -> None:
         for under in folders:
             self.folder.sweep(under)
         driver = Driver(
             self.folder,
             self.engine.crew(task, self.folder, gpus=gpus),
             self.stop,
-            self.recipe.engine.stall,
+            max(self.recipe.engine.stall, stall),
             on_done=lambda unit: self.progress.advance(unit.rows),
             on_trouble=self.progress.note,
             leaves_out=getattr(task, "leaves_out", False),

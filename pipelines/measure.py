@@ -18,6 +18,7 @@ from pipelines.engine.unit import Part, Unit
 from pipelines.models import Encoders, Models
 
 BATCH = 64  # rows that are decoded at once
+TEXTS = 1_000  # rows at once where no image is asked for
 
 
 @dataclass
@@ -39,11 +40,12 @@ class MeasureTask:
         columns = [c.UID, c.CAPTION, c.OUTCOME, c.SHA256, c.TAR, c.OFFSET, c.SIZE]
         table = pool.table(unit.shard, columns).slice(rows.start, len(rows))
         skip = {row - rows.start for row in unit.skip}
-        with_images = any(signal.reads_images for signal in signals)
         made: dict[str, list[pa.Table]] = {signal.family: [] for signal in signals}
-        for batch in batches(pool, table, skip, with_images):
-            for signal in signals:
-                made[signal.family].append(signal.measure(batch))
+        for with_images in (True, False):  # texts alone go through in larger batches
+            some = [signal for signal in signals if signal.reads_images == with_images]
+            for batch in batches(pool, table, skip, with_images) if some else ():
+                for signal in some:
+                    made[signal.family].append(signal.measure(batch))
         return [self._part(signal, made[signal.family], unit.shard, len(rows)) for signal in signals]
 
     def _part(self, signal: Signal, tables: list[pa.Table], shard: str, rows: int) -> Part:
@@ -74,19 +76,20 @@ def batches(pool: Pool, table: pa.Table, skip: set[int], with_images: bool) -> I
     tars, offsets, sizes = image_columns(table)
     places = [t if u else None for t, u in zip(tars, usable, strict=True)]
     stored = pool.images(places, offsets, sizes) if with_images else iter([None] * len(uids))
+    size = BATCH if with_images else TEXTS
 
     def decode(start: int) -> Batch:
-        stop = min(start + BATCH, len(uids))
+        stop = min(start + size, len(uids))
         images = [open_stored(data) if data is not None else None for data in _take(stored, stop - start)]
         return Batch(uids[start:stop], captions[start:stop], images, contents[start:stop])
 
     with ThreadPoolExecutor(1) as ahead:
-        starts = range(0, len(uids), BATCH)
+        starts = range(0, len(uids), size)
         pending = ahead.submit(decode, 0) if len(uids) else None
         for start in starts:
             assert pending is not None
             batch = pending.result()
-            pending = ahead.submit(decode, start + BATCH) if start + BATCH < len(uids) else None
+            pending = ahead.submit(decode, start + size) if start + size < len(uids) else None
             yield batch
 
 

@@ -24,8 +24,8 @@ from model_training.models.timm import TimmEncoder, TimmSpec
 from model_training.models.weights import file_digest
 from pipelines import recipe_models
 from pipelines.recipe import Recipe
-from pipelines.recipe_training import Scorer as ScorerSection
 from pipelines.recipe_training import TINY, Trained
+from pipelines.recipe_training import Scorer as ScorerSection
 from pipelines.workspace import TRAIN, Workspace, model_folder
 
 Spec = OpenClipSpec | TimmSpec

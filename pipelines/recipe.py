@@ -287,7 +287,10 @@ def _absolute_loop(loop: Loop, base: Path) -> Loop:
 
 
 def _absolute_item(item: Filter, base: Path) -> Filter:
-    return item.model_copy(update={name: _full(getattr(item, name), base) for name in item.paths})
+    update: dict[str, Any] = {name: _full(getattr(item, name), base) for name in item.paths}
+    if item.parts():
+        update["items"] = tuple(_absolute_item(part, base) for part in item.parts())
+    return item.model_copy(update=update)
 
 
 def _full(value: Any, base: Path) -> Any:

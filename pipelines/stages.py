@@ -20,6 +20,8 @@ from pipelines.plan import missing
 from pipelines.publish_report import publish_report
 from pipelines.workspace import INPUT, POOL, SUBSET
 
+WHOLE_POOL = 86_400.0  # seconds that a merge may take: one unit of it reads the whole pool
+
 
 def list_rows(context: Context) -> None:
     with context.stage("input"):
@@ -113,7 +115,8 @@ def run_passes(context: Context) -> None:
         under = f"corpus/{work.name}"
         for step in corpus.steps(work):
             folder = f"{under}/partial" if step == corpus.PARTIAL else under
-            context.drive(f"{work.name} {step}", corpus.units(workspace, work, step), [folder], task)
+            stall = WHOLE_POOL if step == corpus.MERGE else None
+            context.drive(f"{work.name} {step}", corpus.units(workspace, work, step), [folder], task, stall=stall)
             if step == corpus.PARTIAL:
                 drop_stale(workspace.manifest(folder), pool)
         drop_stale(workspace.manifest(under), pool | {corpus.WHOLE})

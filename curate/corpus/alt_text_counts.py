@@ -28,6 +28,7 @@ from curate.corpus.spill import BUFFER, Spill, runs
 KEY, COUNT, RANK, NGRAM, WORD = "key", "count", "rank", "ngram", "word"
 FIRST, SECOND, OTHER = "first", "second", "other"
 FREQUENT = 10_000
+SHOWN = 20
 ENTRY = np.dtype([(KEY, "u8"), (FIRST, "u8"), (SECOND, "u8"), (COUNT, "i8")])  # second is 0 for a word
 PAIR = np.dtype([(KEY, "u8"), (OTHER, "u8")])
 WORDS_HELD = 1_000_000  # spelled words that are held before they are written
@@ -73,6 +74,9 @@ class AltTextCounts(CorpusPass):
                 by_image.add(_pairs(images, captions))
             tables = {"captions": _distinct(by_caption), "images": _distinct(by_image)}
             return tables | _ranked(ngrams, spelled)
+
+    def shown(self, tables: Tables) -> Tables:
+        return {"most frequent words and pairs of words": tables["frequent"].head(SHOWN)}
 
     def per_sample(self, tables: Tables, frame: pl.DataFrame) -> pa.Table:
         texts = frame[c.CAPTION]

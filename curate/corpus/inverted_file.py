@@ -37,11 +37,12 @@ class Search:
 
 
 def find(
-    queries: np.ndarray, points: np.ndarray, k: int, *, same: bool = False, exact_work: int = EXACT_WORK
+    queries: np.ndarray, points: np.ndarray, k: int, *, same: bool = False, exact_work: int | None = None
 ) -> tuple[Neighbours, Search]:
-    """The k nearest points of every query: exactly where that is at most `exact_work` multiply-adds."""
+    """The k nearest points of every query: exactly where that is at most `exact_work` multiply-adds (EXACT_WORK)."""
+    limit = EXACT_WORK if exact_work is None else exact_work
     work = len(queries) * len(points) * points.shape[1]
-    if work <= exact_work or len(points) < PER_CELL * 4:
+    if work <= limit or len(points) < PER_CELL * 4:
         return nearest(queries, points, k, same=same), Search("exact", 0, 0, 0, 1.0)
     index = build(points)
     rng = np.random.default_rng(draw_int(0, str(len(queries)), "recall"))

@@ -40,13 +40,17 @@ def ask(rule: Rule, question: Question, name: str) -> Answer:
     if rule.branches is not None:
         return _combined(rule.branches, question, name)
     answer = _series(rule, question)
+    if answer.dtype == pl.Null:
+        answer = answer.cast(pl.Boolean)
     if answer.dtype.is_integer():
         copies = answer.fill_null(0).cast(pl.Int32).to_numpy()
         keeps = answer > 0
     else:
         copies, keeps = None, answer
-    code = pl.when(keeps.is_null()).then(2).when(keeps).then(0).otherwise(1).cast(pl.UInt8)
-    return Answer(pl.select(code).to_series().to_numpy(), (name, name + NULL), copies)
+    codes = (~keeps.fill_null(True)).to_numpy().view(np.uint8)
+    if keeps.null_count():
+        codes = codes + keeps.is_null().to_numpy().view(np.uint8) * np.uint8(2)
+    return Answer(codes, (name, name + NULL), copies)
 
 
 def _series(rule: Rule, question: Question) -> pl.Series:

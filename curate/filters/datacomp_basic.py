@@ -5,6 +5,8 @@ side at least 200 px; longer / shorter at most 3.0, compared as longer <= 3 * sh
 Sizes are of the image as downloaded.
 """
 
+from functools import reduce
+from operator import or_
 from typing import ClassVar
 
 import polars as pl
@@ -17,7 +19,9 @@ from curate.filters.rule import Filter, Rule, Threshold, bounded
 class DataCompBasic(Filter):
     type: ClassVar[str] = "datacomp_basic"
     paper: ClassVar[str] = "DataComp, arXiv 2304.14108"
-    languages: tuple[str, ...] | None = Field(("en",), description="codes that are kept; null: any language")
+    languages: tuple[str, ...] | None = Field(
+        ("en",), min_length=1, description="codes that are kept; null: any language"
+    )
     more_words_than: int = Field(2, ge=0, description="what whitespace separates")
     more_chars_than: int = Field(5, ge=0)
     min_short_side: int = Field(200, ge=0, description="px")
@@ -27,9 +31,9 @@ class DataCompBasic(Filter):
         width, height = pl.col(c.ORIGINAL_WIDTH), pl.col(c.ORIGINAL_HEIGHT)
         known = width.is_not_null() & height.is_not_null()
         short, long = pl.min_horizontal(width, height), pl.max_horizontal(width, height)
-        rules = [] if self.languages is None else [Rule("language", pl.col(c.LANGUAGE).is_in(list(self.languages)))]
+        spoken = [pl.col(c.LANGUAGE) == language for language in self.languages or ()]
         return [
-            *rules,
+            *([Rule("language", reduce(or_, spoken))] if spoken else []),
             Rule(
                 "words",
                 bounded(c.WHITESPACE_WORDS, self.more_words_than, None, inclusive=False),

@@ -4,6 +4,7 @@ uid: the first 16 bytes of sha256 over the length-prefixed UTF-8 url and caption
 The prefix (8 bytes, big endian) keeps ("ab", "c") and ("a", "bc") apart.
 """
 
+import binascii
 import hashlib
 import struct
 from collections.abc import Iterable
@@ -13,7 +14,6 @@ import polars as pl
 import pyarrow as pa
 
 UID_DTYPE = np.dtype("u8,u8")  # DataComp's: upper and lower 16 hex digits
-HEX = np.frombuffer("".join(f"{i:02x}" for i in range(256)).encode(), np.uint16)  # byte -> its two digits
 
 
 def content_uid(url: str, caption: str) -> str:
@@ -63,21 +63,27 @@ def split_uid(uids: Iterable[str]) -> list[tuple[int, int]]:
 
 def pack_uids(uids: pl.Series) -> np.ndarray:
     """`split_uid` of a column, shape (n,), `u8,u8`. Raises ValueError for what is not 32 hex digits."""
-    texts, frame = pl.col("uid").str, uids.alias("uid").to_frame()
-    halves = [texts.slice(at, 16).str.to_integer(base=16, dtype=pl.UInt64, strict=False) for at in (0, 16)]
-    found = frame.select(f0=halves[0], f1=halves[1])
+    wrong = ValueError("a uid is not 32 lower-case hex digits")
+    if uids.null_count() or not (uids.str.len_bytes() == 32).all():
+        raise wrong
+    texts = uids.rechunk().to_arrow(compat_level=pl.CompatLevel.oldest())
+    start = 32 * texts.offset
+    digits = texts.buffers()[2][start : start + 32 * len(uids)].to_pybytes() if len(uids) else b""
+    try:
+        found = np.frombuffer(binascii.unhexlify(digits), ">u8")
+    except binascii.Error as error:
+        raise wrong from error
+    if digits.lower() != digits:
+        raise wrong
     packed = np.empty(len(uids), UID_DTYPE)
-    packed["f0"], packed["f1"] = (found[name].fill_null(0).to_numpy() for name in ("f0", "f1"))
-    if not hex_uids(packed).eq_missing(uids).all():
-        raise ValueError("a uid is not 32 lower-case hex digits")
+    packed["f0"], packed["f1"] = found[0::2], found[1::2]
     return packed
 
 
 def hex_uids(packed: np.ndarray) -> pl.Series:
     """The inverse of `pack_uids`: 32 hex digits each."""
     rows = len(packed)
-    both = np.stack([packed["f0"], packed["f1"]], axis=1).astype(">u8").view(np.uint8)
-    digits = HEX[both.reshape(rows, 16)].view(np.uint8).reshape(-1)
+    digits = binascii.hexlify(np.stack([packed["f0"], packed["f1"]], axis=1).astype(">u8").tobytes())
     ends = np.arange(0, 32 * rows + 1, 32, dtype=np.int64)
     texts = pa.LargeStringArray.from_buffers(rows, pa.py_buffer(ends), pa.py_buffer(digits))
     return pl.Series(texts, dtype=pl.String)

@@ -124,7 +124,7 @@ def build(source: Source) -> Recipe:
     data = complete(dict(source.data))
     problems: list[tuple[Location, str]] = []
     items = data.pop("filters", []) or []
-    filters = _filters(items, problems)
+    filters = [(i, _absolute_item(item, source.base)) for i, item in _filters(items, problems)]
     recipe: Recipe | None = None
     try:
         recipe = Recipe.model_validate(data)
@@ -138,7 +138,7 @@ def build(source: Source) -> Recipe:
     if problems or recipe is None:
         raise RecipeError(source.report(problems))
     absolute = _absolute(recipe, source.base)
-    return absolute.model_copy(update={"filters": [_absolute_item(item, source.base) for _, item in filters]})
+    return absolute.model_copy(update={"filters": [item for _, item in filters]})
 
 
 def _filters(items: Any, problems: list[tuple[Location, str]]) -> list[tuple[int, Filter]]:

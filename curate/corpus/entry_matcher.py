@@ -23,6 +23,7 @@ import polars as pl
 import pyarrow as pa
 
 from curate.corpus.sequence_trie import SequenceTrie
+from curate.corpus.token_numbers import TokenNumbers
 from curate.metadata.entries import read_entries
 
 MARKS, BLANKS = ",.;:?!`", "\t\r\n"
@@ -102,9 +103,7 @@ class EntryMatcher:
         """row * size + entry, as often as it occurs."""
         tokens = (normal.str.slice(1) + BREAK).str.split(" ")  # the last token of each text is the break
         lengths = tokens.list.len().to_numpy()
-        numbers = tokens.explode().cast(self._words, strict=False).to_physical()
-        text = numbers.fill_null(self._tokens.trie.alphabet).to_numpy()
-        return self._pairs(self._tokens, text, lengths)
+        return self._pairs(self._tokens, self._words.of(tokens.explode()), lengths)
 
     def _by_character(self, normal: pl.Series) -> np.ndarray:
         if not len(self._characters.numbers):
@@ -119,14 +118,14 @@ class EntryMatcher:
         return np.concatenate([np.empty(0, np.int64), *found])
 
 
-def _token_part(patterns: list[tuple[int, str]]) -> tuple[pl.Enum, _Part]:
-    """The tokens, as categories, and the trie over their numbers."""
+def _token_part(patterns: list[tuple[int, str]]) -> tuple[TokenNumbers, _Part]:
+    """The tokens, and the trie over their numbers."""
     tokens = pl.Series([p[1:-1] for _, p in patterns], dtype=pl.String).str.split(" ")
     flat = tokens.explode() if len(tokens) else pl.Series([], dtype=pl.String)
-    words = pl.Enum(flat.unique(maintain_order=True))
-    symbols = flat.cast(words).to_physical().to_numpy().astype(np.int64)
+    words = TokenNumbers(flat.unique(maintain_order=True))
+    symbols = words.of(flat).astype(np.int64)
     lengths = tokens.list.len().to_numpy().astype(np.int64)
-    trie = SequenceTrie(symbols, lengths, len(words.categories))
+    trie = SequenceTrie(symbols, lengths, len(words.tokens))
     return words, _Part(trie, np.array([i for i, _ in patterns], np.int32))
 
 

@@ -20,6 +20,8 @@ KEY_BITS = 32  # a longer key would tell apart no more
 # Nanoseconds on one core of 2024; only their proportions matter.
 COMPARE, SORT_PASS, TABLE = 1.2, 25.0, 400_000.0
 EXPAND = 15.0  # a candidate between two sets
+HIT = 80.0  # a near pair, in every table that holds it
+COMPARED = 1024  # of the sample, all with all: how many near pairs there are, and in what they agree
 
 
 @dataclass(frozen=True)
@@ -86,8 +88,8 @@ def moved(hashes: np.ndarray, bits: tuple[int, ...]) -> np.ndarray:
 
 def cheapest(left: np.ndarray, right: np.ndarray, radius: int, *, within: bool = True) -> Bands | None:
     """The cheapest way found; None when that is to compare all with all. `within`: left and right are one set."""
-    best, cost = None, COMPARE * len(left) * len(right) / (2 if within else 1)
-    if cost < 20 * TABLE:
+    pairs = len(left) * len(right) / (2 if within else 1)
+    if pairs * COMPARE < 20 * TABLE:
         return None
     rng = np.random.default_rng(draw_int(0, "hamming", "plan"))
     samples = tuple(side[rng.integers(0, len(side), min(SAMPLE, len(side)))] for side in (left, right))
@@ -95,12 +97,14 @@ def cheapest(left: np.ndarray, right: np.ndarray, radius: int, *, within: bool =
         samples = (np.unique(samples[0]),) * 2
     orders = _bit_orders(np.concatenate(samples), rng)
     sizes = (len(left), len(right))
+    near, compared = _near(samples, radius, within)
+    best, cost = None, pairs * (COMPARE + HIT * len(near) / compared)
     for choose in range(1, 64 - radius):
         if math.comb(radius + choose, choose) > MOST_TABLES:
             break
         edges = tuple(int(e) for e in np.linspace(0, 64, radius + choose + 1).round())
         plans = [Bands(bits, edges, choose) for bits in orders]
-        prices = [_price(plan, samples, sizes, within, rng) for plan in plans]
+        prices = [_price(plan, samples, sizes, within, near, pairs / compared, rng) for plan in plans]
         if min(prices) < cost:
             best, cost = plans[int(np.argmin(prices))], min(prices)
         elif best is not None and min(prices) > 2 * cost:
@@ -124,17 +128,32 @@ def _price(
     samples: tuple[np.ndarray, ...],
     sizes: tuple[int, int],
     within: bool,
+    near: np.ndarray,
+    weight: float,
     rng: np.random.Generator,
 ) -> float:
-    """Nanoseconds of all tables, from what some of them do to the sample."""
+    """Nanoseconds of all tables, from what some of them do to the sample; each near pair stands for `weight`."""
     bands = len(plan.edges) - 1
     arranged = [plan.arrange(sample) for sample in samples]
     tried = [tuple(sorted(int(j) for j in rng.permutation(bands)[: plan.choose])) for _ in range(TRIED_TABLES)]
     share = sum(_meeting(plan, arranged, chosen) for chosen in tried) / len(tried)
     candidates = share * sizes[0] * sizes[1] / (2 if within else 1)
     passes = (1 if plan.key_bits() <= 16 else 2) * (sizes[0] if within else sum(sizes))
-    table = TABLE + SORT_PASS * passes + (COMPARE if within else EXPAND) * candidates
+    apart = plan.arrange(near)
+    hits = weight * sum(np.count_nonzero((apart & plan.masks(chosen)[0]) == 0) for chosen in tried) / len(tried)
+    table = TABLE + SORT_PASS * passes + (COMPARE if within else EXPAND) * candidates + HIT * hits
     return math.comb(bands, plan.choose) * table
+
+
+def _near(samples: tuple[np.ndarray, ...], radius: int, within: bool) -> tuple[np.ndarray, int]:
+    """Of the near pairs among some of the sample: the bits in which they differ; and of how many pairs they are."""
+    left, right = samples[0][:COMPARED], samples[1][-COMPARED:]
+    if within:
+        left = right = samples[0][:: max(1, len(samples[0]) // COMPARED)]
+        apart = (left[:, None] ^ right)[np.triu_indices(len(left), 1)]
+    else:
+        apart = (left[:, None] ^ right).reshape(-1)
+    return apart[np.bitwise_count(apart) <= radius], max(1, len(apart))
 
 
 def _meeting(plan: Bands, arranged: list[np.ndarray], chosen: tuple[int, ...]) -> float:

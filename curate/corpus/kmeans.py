@@ -22,7 +22,7 @@ from curate.corpus.assignment import assign, distances, half_squares
 from curate.corpus.cluster_names import Captions
 from curate.corpus.kmeans_plus_plus import Init, starts
 from curate.corpus.model_name import model_name
-from curate.corpus.points import blocks, gather, matrix
+from curate.corpus.points import BLOCK, blocks, gather, matrix
 from curate.corpus.spill import runs
 from curate.uid import draw_int, draws, fingerprint
 
@@ -69,7 +69,7 @@ def kmeans(
         if np.array_equal(moved, centroids):
             break
         centroids = moved
-        labels, sums, inertia = _look(vectors, centroids, squares, spherical)
+        labels, sums, inertia = _look(vectors, centroids, squares, spherical, (labels, sums))
         history.append(inertia)
     return Clusters(centroids, labels, tuple(history))
 
@@ -80,25 +80,39 @@ def nearest(vectors: np.ndarray, centroids: np.ndarray, *, spherical: bool = Fal
 
 
 def _look(
-    vectors: np.ndarray, centroids: np.ndarray, squares: float, spherical: bool
+    vectors: np.ndarray,
+    centroids: np.ndarray,
+    squares: float,
+    spherical: bool,
+    last: tuple[np.ndarray, np.ndarray] | None = None,
 ) -> tuple[np.ndarray, np.ndarray, float]:
-    """Labels (n,), the sum of each cluster's points (k, d) float64, the inertia."""
-    labels = nearest(vectors, centroids, spherical=spherical)
-    sums = cluster_sums(vectors, labels, len(centroids))
+    """Labels (n,), the sum of each cluster's points (k, d) float64, the inertia. `last`: labels and sums before."""
+    labels, k = nearest(vectors, centroids, spherical=spherical), len(centroids)
+    moved = None if last is None or vectors.dtype != np.float16 else labels != last[0]
+    if last is None or moved is None or 2 * np.count_nonzero(moved) > len(labels):
+        sums = cluster_sums(vectors, labels, k)
+    else:  # exact sums: those that moved come and go, and the rest need not be added again
+        sums = last[1] + (cluster_sums(vectors, labels, k, moved) - cluster_sums(vectors, last[0], k, moved))
     cross = float(np.multiply(sums, centroids, dtype=np.float64).sum())
-    sizes = np.bincount(labels, minlength=len(centroids))
+    sizes = np.bincount(labels, minlength=k)
     return labels, sums, max(0.0, squares - 2 * cross + float((2 * half_squares(centroids) * sizes).sum()))
 
 
-def cluster_sums(vectors: np.ndarray, labels: np.ndarray, k: int) -> np.ndarray:
-    """The sum of each cluster's rows, (k, d) float64: of float16 rows of length at most 1 exact, up to 2**29 rows."""
+def cluster_sums(vectors: np.ndarray, labels: np.ndarray, k: int, rows: np.ndarray | None = None) -> np.ndarray:
+    """The sum of each cluster's rows, (k, d) float64: of float16 rows of length at most 1 exact, up to 2**29 rows.
+
+    `rows` (n,) bool: of these only.
+    """
     sums = np.zeros((k, vectors.shape[1]))
-    for start, block in blocks(vectors):
-        own = labels[start : start + len(block)]
-        order = np.argsort(own, kind="stable")
-        ordered = own[order]
-        first = runs(ordered)
-        sums[ordered[first]] += np.add.reduceat(block[order].astype(np.float64), first, axis=0)
+    for start in range(0, len(vectors), BLOCK):
+        own = labels[start : start + BLOCK]
+        at = np.arange(len(own)) if rows is None else np.flatnonzero(rows[start : start + BLOCK])
+        if len(at):
+            order = at[np.argsort(own[at], kind="stable")]
+            ordered = own[order]
+            first = runs(ordered)
+            block = vectors[start : start + BLOCK][order].astype(np.float64)
+            sums[ordered[first]] += np.add.reduceat(block, first, axis=0)
     return sums
 
 

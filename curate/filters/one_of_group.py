@@ -27,8 +27,9 @@ class OneOfGroup(Filter):
 
     def kept(self, frame: pl.DataFrame, asked: pl.Series, group: pl.Series) -> pl.Series:
         """False where the image of a row that was asked lost in its group; a null group is no group."""
-        images = pl.DataFrame([frame[c.IMAGE_UID], group.alias(GROUP)]).filter(asked & group.is_not_null()).unique()
-        several = images.filter(pl.col(c.IMAGE_UID).len().over(GROUP) > 1)  # few, of millions
+        members = pl.DataFrame([frame[c.IMAGE_UID], group.alias(GROUP)]).filter(asked & group.is_not_null())
+        images = members.filter(members[GROUP].is_duplicated()).unique()  # few, of millions
+        several = images.filter(pl.col(c.IMAGE_UID).len().over(GROUP) > 1)
         rows = frame.with_columns(asked=asked).filter(pl.col(c.IMAGE_UID).is_in(several[c.IMAGE_UID].implode()))
         contenders = several.join(self._merits(rows), on=c.IMAGE_UID)
         columns = ["best"] if self.keep_by else []

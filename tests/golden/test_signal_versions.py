@@ -16,6 +16,7 @@ from curate.corpus.alt_text_counts import AltTextCounts
 from curate.corpus.hash_pairs import HashPairs
 from curate.signals import Batch
 from curate.signals.caption_quality import CaptionQuality
+from curate.signals.hashes import Hashes
 from curate.signals.image_stats import ImageStats
 from curate.signals.language import Language
 from curate.signals.phash import PHash
@@ -42,6 +43,7 @@ RECORDED = {
     "text_stats": (3, "adae49f7307b8f71"),
     "language": (1, "6127b90fe817fb25"),
     "caption_quality": (1, "84c39032d7a9f3ef"),
+    "hashes": (1, "fbb677175da15ce6"),
     "phash": (1, "65b20eb9d132e88e"),
     "alt_text_counts": (3, "b3cff8770c4dab38"),
     "hash_pairs": (1, "10fdb4981dc498c1"),
@@ -50,7 +52,7 @@ RECORDED = {
 
 def outputs():
     batch = Batch([""] * len(CAPTIONS), CAPTIONS, list(images()))
-    for signal in (ImageStats(), TextStats(), PHash(), Language(), CaptionQuality()):
+    for signal in (ImageStats(), TextStats(), PHash(), Hashes(), Language(), CaptionQuality()):
         yield signal.family, signal.version, signal.measure(batch).to_pylist()
     counts, pairs = AltTextCounts(), HashPairs(10)
     frame = pl.DataFrame({c.CAPTION: CAPTIONS, c.SHA256: list("aabbcc"), c.OUTCOME: ["ok"] * 6})

@@ -5,8 +5,9 @@ import polars as pl
 import pytest
 
 from curate import schema as c
-from curate.corpus import ROWS
+from curate.corpus import ROWS, inverted_file
 from curate.corpus.embedding_pairs import EmbeddingPairs
+from tests.curate.corpus.test_inverted_file import clustered
 from tests.curate.corpus.test_neighbours import unit
 
 COLUMN = c.embedding("dino")
@@ -59,6 +60,13 @@ def test_law_any_shards_and_any_order(k):
     tables = law(EmbeddingPairs("dino", k, 0.3), repeated)
     assert len(tables["points"]) == 200 and len(tables["pairs"]) > 100
     assert tables["search"].row(0, named=True)["images"] == 200
+
+
+def test_law_the_inverted_file_too(monkeypatch):
+    monkeypatch.setattr(inverted_file, "EXACT_WORK", 0)
+    tables = law(EmbeddingPairs("dino", 5, 0.3), embedded(clustered(1_500)))
+    search = tables["search"].row(0, named=True)
+    assert search["method"] == "inverted file" and search["recall"] >= inverted_file.RECALL
 
 
 def test_all_pairs_are_all_and_k_keeps_the_nearest():

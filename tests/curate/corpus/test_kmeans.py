@@ -112,6 +112,14 @@ def test_law_sums_are_exact_in_any_order():
     assert np.array_equal(cluster_sums(vectors, labels, 9), cluster_sums(vectors[other], labels[other], 9))
 
 
+def test_law_sums_of_what_moved_are_those_of_all():
+    vectors, _ = blobs(6_000, 40, 24, spread=1.0)
+    found = [kmeans(vectors, 30, n, seed=0) for n in (8, 9)]
+    assert 0 < np.count_nonzero(found[0].labels != found[1].labels) < 3_000, "some moved in the last update"
+    again = cluster_sums(vectors, found[0].labels, 30) / found[0].sizes[:, None]
+    assert np.array_equal(found[1].centroids, again.astype(np.float32))
+
+
 SCRIPT = """
 import hashlib
 from curate.corpus.kmeans import kmeans
@@ -124,7 +132,7 @@ print(hashlib.sha256(found.centroids.tobytes() + found.labels.tobytes()).hexdige
 def test_law_the_number_of_threads_changes_nothing():
     said = set()
     for threads in ("1", "2"):
-        setting = {name: threads for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")}
+        setting = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), threads)
         done = subprocess.run(
             [sys.executable, "-c", SCRIPT],
             env=os.environ | setting,

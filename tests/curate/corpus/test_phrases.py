@@ -34,7 +34,8 @@ def test_counts_are_of_captions_and_lists_are_places_in_the_table():
     captions = ["a dog and a dog", "dog on the beach", "zebra on dog beach", None, "a lion"]
     rows = frame([*captions, "dog, beach", "zebra"], ["ok", "ok", "ok", "ok", "dns", "ok", "dns"])
     tables = work.merge([work.partial(rows)])
-    assert tables["phrases"].rows() == [("beach", 2), ("dog", 3)]  # neither zebra nor lion: of one caption, or of none that came
+    # Neither zebra nor lion: those are of one caption, or of none that came.
+    assert tables["phrases"].rows() == [("beach", 2), ("dog", 3)]
     assert work.per_sample(tables, rows).column("phrases").to_pylist() == [[1], [0, 1], [], None, [], [0, 1], []]
     assert work.shown(tables)["phrases in most captions"][c.PHRASE].to_list() == ["dog", "beach"]
 

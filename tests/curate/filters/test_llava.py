@@ -97,7 +97,9 @@ def test_reasons_and_captions_by_themselves():
     assert reasons[3:] == ["phrase_balance.phrases", "phrase_balance.phrases:null"]
 
 
-@pytest.mark.parametrize("options", [{"column": "chunks"}, {"column": "x."}, {"max_captions_per_phrase": 0}, {"min_captions": 1}])
+@pytest.mark.parametrize(
+    "options", [{"column": "chunks"}, {"column": "x."}, {"max_captions_per_phrase": 0}, {"min_captions": 1}]
+)
 def test_what_cannot_be_is_refused(options):
     with pytest.raises(ValidationError):
         PhraseBalance(**options)

@@ -195,7 +195,7 @@ def test_reset(server: PlantedServer, url_of: dict[Behaviour, str]) -> None:
 def test_slow_arrives_in_the_end(server: PlantedServer, url_of: dict[Behaviour, str]) -> None:
     start = time.monotonic()
     assert opens(fetch(server, url_of[Behaviour.SLOW])[2])
-    assert 0.5 < time.monotonic() - start < 4
+    assert 0.5 < time.monotonic() - start < 20
 
 
 @pytest.mark.parametrize("behaviour", [Behaviour.SILENT, Behaviour.DRIP, Behaviour.DRIP_HEADERS])
@@ -203,8 +203,10 @@ def test_what_never_finishes(server: PlantedServer, url_of: dict[Behaviour, str]
     with socket.create_connection(server.address.split(":")) as client:
         client.sendall(raw_request(url_of[behaviour]))
         client.settimeout(0.1)
-        received, until = b"", time.monotonic() + 1.3
-        while time.monotonic() < until:
+        received, start = b"", time.monotonic()
+        # A busy machine may need longer for what has to come.
+        due = {Behaviour.SILENT: b"", Behaviour.DRIP: b"\r\n\r\n", Behaviour.DRIP_HEADERS: b"HTTP"}[behaviour]
+        while time.monotonic() - start < (1.3 if due in received else 20):
             try:
                 piece = client.recv(4096)
             except TimeoutError:
@@ -294,7 +296,7 @@ def test_close_is_quick_with_clients_hanging(hanging: tuple[PlantedServer, list[
     server, clients = hanging
     start = time.monotonic()
     server.close()
-    assert time.monotonic() - start < 1.0
+    assert time.monotonic() - start < 5.0
     server.close()
     silent = clients[0]
     silent.settimeout(1)

@@ -2,12 +2,13 @@
 
 from curate.signals import Signal
 from curate.signals.caption_quality import CaptionQuality
+from curate.signals.hashes import Hashes
 from curate.signals.image_stats import ImageStats
 from curate.signals.language import Language
 from curate.signals.phash import PHash
 from curate.signals.text_stats import TextStats
 
-PLAIN: tuple[Signal, ...] = (ImageStats(), TextStats(), Language(), CaptionQuality(), PHash())
+PLAIN: tuple[Signal, ...] = (ImageStats(), TextStats(), Language(), CaptionQuality(), PHash(), Hashes())
 
 
 def plain_signal(family: str) -> Signal | None:

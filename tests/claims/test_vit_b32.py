@@ -16,6 +16,7 @@ from curate.images import open_stored
 from curate.pool import Pool, image_columns
 from model_training import libraries
 from tests.conftest import picture
+from tests.slowness import slowness
 
 import open_clip  # isort: skip
 import safetensors.torch  # isort: skip
@@ -67,7 +68,7 @@ def test_another_clip_threshold_needs_no_model_and_less_than_two_seconds(scored)
     middle = float(np.sort(scores)[ROWS // 2])
     (folder / "b32.safetensors").rename(folder / "gone.safetensors")
     try:
-        began = time.monotonic()
+        slow, began = slowness(), time.monotonic()
         setting = f"filters.clip_score.min={middle:.9f}"
         done = subprocess.run(
             [*CURATE, "whatif", str(folder / "run"), "--set", setting, "--json"], capture_output=True, check=True
@@ -77,4 +78,4 @@ def test_another_clip_threshold_needs_no_model_and_less_than_two_seconds(scored)
         (folder / "gone.safetensors").rename(folder / "b32.safetensors")
     assert json.loads(done.stdout)["kept"]["new"] == int((scores.astype(np.float64) >= round(middle, 9)).sum())
     print(f"\n{seconds:.2f} s")
-    assert seconds < 4  # 2 s on a machine with nothing else to do
+    assert seconds < 4 * slow  # 2 s on a machine with nothing else to do

@@ -9,6 +9,7 @@ from curate.report.captions import caption_statistics
 from curate.report.columns import ASPECT_RATIO, MEASURABLE, SHORT_SIDE, prepared
 from curate.report.duplicates import duplicate_statistics
 from curate.report.evidence import Evidence
+from curate.report.examples import examples
 from curate.report.histograms import numeric_columns
 from curate.report.hosts import host_statistics
 
@@ -35,6 +36,7 @@ def statistics(evidence: Evidence) -> dict:
         "funnel": counts.funnel_rows(evidence.funnel),
         "stages": counts.stages(evidence.funnel),
         "rules": counts.rules(frame, evidence.funnel),
+        "examples": examples(frame),
         "sizes": numeric_columns(frame, SIZES, evidence.thresholds),
         "signals": numeric_columns(frame, signal_columns(frame, evidence), evidence.thresholds),
         **caption_statistics(frame),

@@ -26,7 +26,7 @@ def test_the_readmes_python_runs():
     for block in re.findall(r"```python\n(.*?)```", README, re.DOTALL):
         space: dict = {}
         exec(block, space)
-        assert space["best"].to_list() == [True, False, True]
+        assert space["kept"]["uid"].to_list() == ["a", "c"]
 
 
 def test_the_readmes_loop_is_a_recipe(tmp_path):
@@ -46,7 +46,8 @@ def test_the_readmes_recipe_keys_are_the_recipes():
     from curate.filters import FILTERS
     from pipelines.recipe import KINDS
 
-    assert set(re.findall(r"^\| `(\w+)` \|", README, re.MULTILINE)) == {item.type for item in FILTERS}
+    cells = re.findall(r"^\| ((?:`\w+`(?:, )?)+) \|", README, re.MULTILINE)
+    assert {name for cell in cells for name in re.findall(r"\w+", cell)} == {item.type for item in FILTERS}
     assert all(f"`{kind}:" in README for kind in KINDS)
 
 

@@ -19,7 +19,7 @@ from curate import schema as c
 from curate.corpus import CorpusPass, Tables
 from curate.corpus.assignment import distances
 from curate.corpus.cluster_names import Captions
-from curate.corpus.kmeans import Clusters, centroid_table, centroids_of, kmeans, located, nearest
+from curate.corpus.kmeans import Clusters, centroid_table, centroids_of, kmeans, largest, located, nearest
 from curate.corpus.model_name import model_name
 from curate.corpus.points import gather
 from curate.uid import fingerprint
@@ -124,6 +124,9 @@ class HierarchicalKMeans(CorpusPass):
             tables[f"level{level}"] = table.with_columns(parents)
             below = clusters.centroids
         return tables
+
+    def shown(self, tables: Tables) -> Tables:
+        return {f"largest of {self.levels[0]:,} clusters of {self.model}": largest(tables["level1"], tables["names"])}
 
     def per_sample(self, tables: Tables, frame: pl.DataFrame) -> pa.Table:
         return located(frame[c.embedding(self.model)], centroids_of(tables["level1"]), nearest, self.schema)

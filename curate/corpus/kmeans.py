@@ -190,6 +190,9 @@ class KMeans(CorpusPass):
             "names": names,
         }
 
+    def shown(self, tables: Tables) -> Tables:
+        return {f"largest of {self.k:,} clusters of {self.model}": largest(tables["centroids"], tables["names"])}
+
     def labels(self, vectors: np.ndarray, centroids: np.ndarray) -> np.ndarray:
         return nearest(vectors, centroids, spherical=self.spherical)
 
@@ -218,6 +221,13 @@ def centroid_table(centroids: np.ndarray, labels: np.ndarray, apart: np.ndarray)
             c.VECTOR: pl.Series(centroids, dtype=pl.Array(pl.Float32, width)),
         }
     )
+
+
+def largest(centroids: pl.DataFrame, names: pl.DataFrame, rows: int = 20) -> pl.DataFrame:
+    """For people: cluster, images, and the words that tell a cluster from the others."""
+    biggest = centroids.select(c.CLUSTER, "images").sort("images", c.CLUSTER, descending=[True, False]).head(rows)
+    found = biggest.join(names, on=c.CLUSTER, how="left", maintain_order="left")
+    return found.with_columns(pl.col(c.CLUSTER_WORDS).list.join(", "))
 
 
 def centroids_of(table: pl.DataFrame) -> np.ndarray:

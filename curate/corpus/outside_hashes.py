@@ -62,6 +62,10 @@ class OutsideHashes(CorpusPass):
             "counts": self._counts(images.join(touched, on=self.column)[c.DISTANCE], reached[c.DISTANCE]),
         }
 
+    def shown(self, tables: Tables) -> Tables:
+        """Of an evaluation set: how many of its items the pool has within so many bits, and in how many images."""
+        return {f"{self.set}: overlap by {self.column}": tables["counts"]}
+
     def _counts(self, images: pl.Series, items: pl.Series) -> pl.DataFrame:
         steps = np.arange(self.radius + 1)
         of_images, of_items = (np.sort(column.drop_nulls().to_numpy()) for column in (images, items))

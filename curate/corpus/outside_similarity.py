@@ -20,6 +20,7 @@ from curate.errors import InputError
 from curate.uid import fingerprint
 
 PUBLISHED = (0.45, 0.604169)  # DINOv2, DataComp
+SHOWN_FROM = 0.3  # cosine; below it everything is alike
 STEPS = np.array(sorted({*(round(i / 20, 2) for i in range(20)), *PUBLISHED}))
 
 
@@ -62,6 +63,11 @@ class OutsideSimilarity(CorpusPass):
         nearby = [uids.gather(back.indices[:, 0]), pl.Series(c.COSINE, back.cosines[:, 0])]
         items = pl.DataFrame([given[c.ITEM], *nearby])
         return {"images": images, "items": items, "counts": _counts(images[c.COSINE], items[c.COSINE])}
+
+    def shown(self, tables: Tables) -> Tables:
+        """Of an evaluation set: how many of its items the pool has above a cosine, and in how many images."""
+        counts = tables["counts"].filter(pl.col(c.COSINE) >= SHOWN_FROM).sort(c.COSINE, descending=True)
+        return {f"{self.set}: overlap by {self.model}": counts}
 
     def _of_empty_pool(self, given: pl.DataFrame) -> Tables:
         images = pl.DataFrame(schema={c.IMAGE_UID: pl.String, c.ITEM: pl.UInt32, c.COSINE: pl.Float32})

@@ -1,17 +1,19 @@
 """A subset of shards as new shards: DataComp's resharder (Gadre et al. 2023, arXiv 2304.14108).
 
-For each sample of the input tars, in their order, as many copies as the subset has its uid; copy j has the key
-`UID-j`. A shard is full with 10,000 samples or from 3e9 bytes on. Beside the tars: for each its `_stats.json` with
-`successes`, which is how DataComp counts shards without reading them; then sizes.json, sample_ids.npy, meta.json.
-Inputs are what img2dataset and DataComp write: tars whose samples have a .json with `uid`, or a Parquet table of
-the tar's name with the columns `key` and `uid`. A sample without a uid is counted, not copied.
+For each sample of the input, in its order, as many copies as the subset has its uid; copy j has the key `UID-j`.
+A shard is full with 10,000 samples or from 3e9 bytes on. Beside the tars: for each its `_stats.json` with
+`successes`, which is how DataComp counts shards without reading them; then sizes.json, sample_ids.npy, meta.json;
+and a manifest with the sha256 of each file (`curate.shard_writer`).
+Input tars are what img2dataset and DataComp write: their samples have a .json with `uid`, or a Parquet table of
+the tar's name has the columns `key` and `uid`. A sample without a uid is counted, not copied.
 """
 
 import io
 import json
 import posixpath
-from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, field
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import asdict, dataclass
+from functools import partial
 from typing import IO
 
 import numpy as np
@@ -19,12 +21,19 @@ import polars as pl
 
 from curate import schema as c
 from curate.errors import InputError
-from curate.files import Folder, canonical_json
-from curate.tars import Member, TarBuilder, grouped, index
-from curate.uid import UID_DTYPE, pack_uids, sort_uids
+from curate.files import Folder, canonical_json, sha256
+from curate.shard_writer import Parts, ShardWriter
+from curate.tars import Member, grouped, index
+from curate.uid import UID_DTYPE, fingerprint, pack_uids, sort_uids
 
 SAMPLES, BYTES = 10_000, 3_000_000_000
-Sample = tuple[str, dict[str, Member]]
+Members = tuple[str, dict[str, Member]]
+
+
+@dataclass(frozen=True)
+class Sample:
+    uid: str | None  # 32 hex digits
+    read: Callable[[], Parts]  # extension -> bytes; good until the next batch is asked for
 
 
 @dataclass
@@ -34,6 +43,13 @@ class Counts:
     output_shard_count: int = 0
     without_uid: int = 0
     missing_count: int = 0  # of the subset, in none of the tars
+
+
+@dataclass
+class Resharded(Counts):
+    """`passed`: copies that an interrupted export had written already."""
+
+    passed: int = 0
 
 
 def reshard(
@@ -48,36 +64,77 @@ def reshard(
 
     tars    paths or fsspec URLs; read one after another, an image at a time
     subset  (n,) `u8,u8`, a uid as often as it is wanted; sorted here if it is not
-    Raises InputError for a tar that is damaged or missing, and for a subset of another type.
+    Raises InputError for a tar that is damaged or missing, and for a subset of another type; MachineError for a
+    folder that holds other things.
+    """
+    tars = list(tars)
+    return copy_samples(
+        tar_samples(tars),
+        subset,
+        out,
+        fingerprint(tars),
+        samples_per_shard=samples_per_shard,
+        bytes_per_shard=bytes_per_shard,
+    )
+
+
+def copy_samples(
+    batches: Iterable[list[Sample]],
+    subset: np.ndarray,
+    out: Folder,
+    mark: str,
+    *,
+    samples_per_shard: int = SAMPLES,
+    bytes_per_shard: int = BYTES,
+) -> Resharded:
+    """The same for samples from anywhere. `mark` stands for what they are: an export of others is refused.
+
+    An export that is whole is told and not made again, one that was interrupted goes on.
     """
     if subset.dtype != UID_DTYPE or subset.ndim != 1:
-        raise InputError(f"the subset is {subset.dtype} of shape {subset.shape}, not a row of `u8,u8`")
+        raise InputError(
+            f"the subset is {subset.dtype} of shape {subset.shape}, not a row of `u8,u8`", "see DataComp's subset files"
+        )
     subset = sort_uids(subset)
-    lookup = _Lookup(subset)
-    writer, counts = _Writer(out, samples_per_shard, bytes_per_shard), Counts()
+    writer = ShardWriter(out, samples_per_shard, bytes_per_shard, fingerprint(mark, sha256(subset.tobytes())))
+    if writer.done:
+        told = out.read_json("meta.json")
+        known = Counts(**{name: told[name] for name in asdict(Counts())})
+        return Resharded(**asdict(known), passed=known.output_count)
+    lookup, counts = _Lookup(subset), Counts()
+    for samples in batches:
+        uids = [sample.uid for sample in samples]
+        counts.processed_count += len(samples)
+        counts.without_uid += uids.count(None)
+        for sample, copies in zip(samples, lookup.copies(uids), strict=True):
+            for j in range(copies):
+                writer.add(f"{sample.uid}-{j}", sample.read)
+    writer.close()
+    counts.output_count, counts.output_shard_count = sum(writer.sizes.values()), len(writer.sizes)
+    counts.missing_count = len(subset) - lookup.found
+    ids = io.BytesIO()
+    np.save(ids, subset, allow_pickle=False)
+    limits = {"samples_per_shard": samples_per_shard, "bytes_per_shard": bytes_per_shard}
+    writer.finish(
+        {
+            "sizes.json": canonical_json(writer.sizes),
+            "sample_ids.npy": ids.getvalue(),
+            "meta.json": canonical_json({**asdict(counts), **limits}),
+        }
+    )
+    return Resharded(**asdict(counts), passed=writer.passed)
+
+
+def tar_samples(tars: Iterable[str]) -> Iterator[list[Sample]]:
+    """A batch per tar."""
     for tar in tars:
         folder, base = posixpath.split(tar)
         home = Folder(folder or ".")
         with _opened(home, base) as stream:
             samples = list(grouped(index(stream, tar), tar))
             uids = _uids(home, base, stream, samples)
-            counts.processed_count += len(samples)
-            counts.without_uid += uids.count(None)
-            for (_, members), uid, copies in zip(samples, uids, lookup.copies(uids), strict=True):
-                if copies:
-                    parts = {extension: _data(stream, member) for extension, member in members.items()}
-                    for j in range(copies):
-                        writer.add(f"{uid}-{j}", parts)
-    writer.finish()
-    counts.output_count, counts.output_shard_count = sum(writer.sizes.values()), len(writer.sizes)
-    counts.missing_count = len(subset) - lookup.found
-    out.write("sizes.json", canonical_json(writer.sizes))
-    ids = io.BytesIO()
-    np.save(ids, subset, allow_pickle=False)
-    out.write("sample_ids.npy", ids.getvalue())
-    limits = {"samples_per_shard": samples_per_shard, "bytes_per_shard": bytes_per_shard}
-    out.write("meta.json", canonical_json({**asdict(counts), **limits}))
-    return counts
+            reads = [partial(_parts, stream, members) for _, members in samples]
+            yield [Sample(uid, read) for uid, read in zip(uids, reads, strict=True)]
 
 
 class _Lookup:
@@ -105,51 +162,26 @@ class _Lookup:
         return counts
 
 
-@dataclass
-class _Writer:
-    out: Folder
-    most_samples: int
-    most_bytes: int
-    sizes: dict[str, int] = field(default_factory=dict)
-    _tar: TarBuilder | None = None
-    _count: int = 0
-    _bytes: int = 0
-
-    def add(self, key: str, parts: Mapping[str, bytes]) -> None:
-        if self._tar is not None and (self._count >= self.most_samples or self._bytes >= self.most_bytes):
-            self.finish()
-        if self._tar is None:
-            self._tar = TarBuilder()
-        for extension, data in parts.items():
-            self._tar.add(f"{key}.{extension}", data)
-            self._bytes += len(data)
-        self._count += 1
-
-    def finish(self) -> None:
-        if self._tar is None:
-            return
-        name = f"{len(self.sizes):08d}"
-        self.out.publish(self.out.stage(f"{name}.tar", "reshard", self._tar.finish()), f"{name}.tar")
-        self.out.write(f"{name}_stats.json", canonical_json({"successes": self._count}))
-        self.sizes[f"{name}.tar"] = self._count
-        self._tar, self._count, self._bytes = None, 0, 0
-
-
 def _opened(home: Folder, base: str) -> IO[bytes]:
     try:
         stream: IO[bytes] = home.open(base)
     except FileNotFoundError as error:
-        raise InputError(f"{home.url(base)}: there is no such tar") from error
+        raise InputError(f"{home.url(base)}: there is no such tar", "check the names of the shards") from error
     return stream
 
 
-def _uids(home: Folder, base: str, stream: IO[bytes], samples: list[Sample]) -> list[str | None]:
+def _uids(home: Folder, base: str, stream: IO[bytes], samples: list[Members]) -> list[str | None]:
     found = [_own(stream, members.get("json")) for _, members in samples]
     table = f"{base.removesuffix('.tar')}.parquet"
     if None not in found or not home.exists(table):
         return found
     listed = pl.from_arrow(home.read_table(table))
     assert isinstance(listed, pl.DataFrame)
+    if {c.IMAGE_UID, c.TAR, c.OFFSET} <= set(listed.columns):
+        raise InputError(
+            f"{home.url(base)}: is a shard of a run's pool, whose texts are in its table only",
+            "curate export RUN --to FOLDER, with --subset FILE for another list of uids",
+        )
     if not {c.KEY, c.UID} <= set(listed.columns):
         return found
     by_key = dict(zip(listed[c.KEY].to_list(), listed[c.UID].to_list(), strict=True))
@@ -177,3 +209,7 @@ def _uid(value: object) -> str | None:
 def _data(stream: IO[bytes], member: Member) -> bytes:
     stream.seek(member.offset)
     return stream.read(member.size)
+
+
+def _parts(stream: IO[bytes], members: dict[str, Member]) -> Parts:
+    return {extension: _data(stream, member) for extension, member in members.items()}

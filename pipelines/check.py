@@ -34,8 +34,9 @@ def check(recipe: Recipe, source: Source | None = None) -> dict[str, Any]:
     reader = READERS[recipe.input.kind]
     rows = list(itertools.islice(reader.read(recipe.input), LOOKED_AT))
     usable = [row for row in rows if not row.get(c.OUTCOME)]
-    wanted = set(families(recipe))
-    models = {family: fingerprint(model.identity) for family, model in declared(recipe).items() if family in wanted}
+    # Of every declared model, also one that no filter reads: weights that are missing are a mistake wherever they are.
+    identities = {family: model.identity for family, model in declared(recipe).items()}
+    models = {family: fingerprint(identities[family]) for family in families(recipe) if family in identities}
     folder = Path(recipe.run_dir) if "://" not in recipe.run_dir else None
     free = _free(folder) if folder is not None else None
     if free is not None and free < 1_000_000_000:

@@ -25,6 +25,7 @@ LOGS = "logs"
 LOCK = "logs/run.lock"
 RUN_LOG = "logs/run.jsonl"
 SOURCES = "logs/sources.json"
+CACHE = "logs/cache"
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ many of them were new, and so on which lines of the file they are.
 
 import string
 import tempfile
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -43,6 +43,7 @@ def build_metadata(
     project: str = "en",
     min_views: int = 70,
     scratch: str | None = None,
+    done: Callable[[str], None] = lambda path: None,
 ) -> dict[str, Any]:
     """Write `out` and what the sidecar says; the latter is also returned. All paths are the user's own files.
 
@@ -50,13 +51,14 @@ def build_metadata(
     corpus      see `text_blocks`
     page_views  see `titles`
     scratch     a folder with room for the counts of a large corpus; the system's own temporary one by default
+    done        is told each file of the corpus that was read
     Raises InputError for a file that cannot be read.
     """
     sources = [Source("numerals", [str(number) for number in range(100)])]
     sources += [Source("word_list", _lines(path), {"file": Path(path).name}) for path in word_lists]
     with tempfile.TemporaryDirectory(dir=scratch) as folder:
         if corpus:
-            counts = count_ngrams(text_blocks(corpus, text_column), Path(folder))
+            counts = count_ngrams(_watched(corpus, text_column, done), Path(folder))
             settings: dict[str, Any] = {"files": len(corpus), "words": counts.total}
             words, pairs = unigrams(counts, min_count), bigrams(counts, min_pmi, min_pair_count)
             sources.append(Source("unigrams", words[c.ENTRY], settings | {"min_count": min_count}))
@@ -67,6 +69,12 @@ def build_metadata(
         said = {"files": len(page_views), "project": project, "min_views": min_views}
         sources.append(Source("titles", viewed[c.ENTRY], said))
     return write_metadata(out, sources)
+
+
+def _watched(corpus: Sequence[str], column: str, done: Callable[[str], None]) -> Iterator[pl.Series]:
+    for path in corpus:
+        yield from text_blocks([path], column)
+        done(path)
 
 
 def write_metadata(out: str, sources: Iterable[Source]) -> dict[str, Any]:

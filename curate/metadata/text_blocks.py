@@ -24,7 +24,7 @@ def text_blocks(paths: Sequence[str], column: str = "text", block: int = BLOCK) 
             yield from _table(path, column) if path.endswith(".parquet") else _lines(path, block)
         except (OSError, EOFError, LZMAError, zlib.error, KeyError, ValueError) as error:
             raise InputError(
-                f"{path}: not readable as text ({error})", "check the corpus of `build_metadata`"
+                f"{path}: not readable as text ({error})", "one passage, entry or title a line, or a Parquet table"
             ) from error
 
 

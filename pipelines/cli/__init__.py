@@ -7,6 +7,8 @@ import typer
 
 from curate import __version__
 from curate.errors import CurateError
+from pipelines.cli.exchange import EXPORT_EXAMPLES, METADATA_EXAMPLES, export, metadata
+from pipelines.cli.options import Json, RecipePath, RunPath, Set
 
 app = typer.Typer(
     name="curate",
@@ -17,11 +19,6 @@ app = typer.Typer(
     help="Turn lists of image URLs and captions into training sets, and see why each pair was kept or dropped.",
     epilog="curate demo   |   curate init mydata   |   curate run mydata/recipe.yaml",
 )
-
-RecipePath = Annotated[str, typer.Argument(help="a recipe (.yaml)")]
-RunPath = Annotated[str, typer.Argument(metavar="RUN", help="a run directory")]
-Json = Annotated[bool, typer.Option("--json", help="one JSON document on stdout")]
-Set = Annotated[list[str] | None, typer.Option("--set", help="change a key, such as download.timeout=5")]
 
 
 @app.callback(invoke_without_command=True)
@@ -46,10 +43,10 @@ def demo(
     run_demo(folder, seed, pairs, engine, set or [], json)
 
 
-@app.command(epilog="curate init mydata   |   curate init mydata --template loop")
+@app.command(epilog="curate init mydata   |   curate init mydata --template methods")
 def init(
     folder: Annotated[str, typer.Argument(help="where to write recipe.yaml")] = ".",
-    template: Annotated[str, typer.Option(help="align, clip, images or loop")] = "align",
+    template: Annotated[str, typer.Option(help="align, clip, images, loop, or methods: every filter")] = "align",
 ) -> None:
     """Write a commented recipe to start from."""
     from pipelines.cli.init import write_recipe
@@ -235,6 +232,10 @@ def report(
     from pipelines.cli.inspect import write_report
 
     write_report(run, output)
+
+
+app.command(epilog=EXPORT_EXAMPLES)(export)
+app.command(epilog=METADATA_EXAMPLES)(metadata)
 
 
 @app.command(epilog="curate verify runs/v1")

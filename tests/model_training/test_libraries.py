@@ -1,8 +1,6 @@
 import subprocess
 import sys
 
-import pytest
-
 
 def run(script):
     return subprocess.run(
@@ -18,23 +16,3 @@ def test_model_libraries_import_behind_the_door():
     )
     assert done.returncode == 0, done.stderr
     assert done.stdout.strip() in ("native", "declared")
-
-
-@pytest.mark.slow
-def test_ray_workers_get_it_too():
-    from pipelines.engine.ray import RayEngine
-
-    engine = RayEngine(workers=1)
-    try:
-        ray = engine.ray()
-
-        def load():
-            from model_training import libraries
-
-            import open_clip  # isort: skip
-
-            return libraries.TORCHVISION, open_clip.__version__
-
-        assert ray.get(ray.remote(load).remote())[0] in ("native", "declared")
-    finally:
-        engine.close()

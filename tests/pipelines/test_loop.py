@@ -28,6 +28,9 @@ from pipelines.workspace import Workspace
 from tests.pipelines.coloured import rows, world
 from tests.pipelines.web import contents, stamps
 
+SHORT = {"model": "small.json", "samples_seen": 64, "batch": 16}
+TOLD = {"rounds": 2, "trusted": "trusted.parquet", "oracle": {"table": "truth.parquet", "column": "right"}}
+
 
 @pytest.fixture(scope="module")
 def looped(tmp_path_factory):
@@ -157,11 +160,17 @@ def test_a_replay_of_another_pool_is_refused_and_one_that_differs_says_so(looped
             replay(str(folder / "run/record.json"), str(taken), [])
 
 
-def test_another_threshold_trains_no_scorer_and_measures_nothing(tmp_path):
+def test_another_threshold_trains_no_scorer_and_the_record_is_out_until_the_loop_runs_again(tmp_path):
     path = world(tmp_path, loop={"rounds": 1, "arms": [], "scorer": {"samples_seen": 64}})
+    workspace, report = Workspace.at(str(tmp_path / "run")), tmp_path / "run/report.html"
     Loop(load(path)).run()
+    assert len(read_all(workspace)) == 1 and "Rounds and arms" in report.read_text()
     before = stamps(tmp_path / "run")
-    Loop(load(path, ["filters.clip_score.top=0.25"])).run()
+    other = load(path, ["filters.clip_score.top=0.25"])
+    Runner(other).run()
+    assert read_all(workspace) == [] and "Rounds and arms" not in report.read_text()
+    Loop(other).run()
+    assert len(read_all(workspace)) == 1
     after = stamps(tmp_path / "run")
     changed = {name.split("/")[0] for name in after if after[name] != before.get(name)}
     assert changed.isdisjoint({"pool", "signals", "models", "input"}) and {"train", "dataset"} <= changed
@@ -170,24 +179,25 @@ def test_another_threshold_trains_no_scorer_and_measures_nothing(tmp_path):
 LOOP = "import sys; from pipelines.cli import main; main(['loop', sys.argv[1]])"
 
 
-@pytest.mark.parametrize(
-    "seconds",
-    [pytest.param(None, id="random"), *(pytest.param(s, marks=pytest.mark.slow) for s in (7, 11))],
-)
-def test_killed_anywhere_and_run_again_it_ends_in_the_same_files(looped, tmp_path, seconds):
-    """SIGKILL at some instant of the loop; the rest is done by the same command."""
-    path = world(tmp_path)
-    process = subprocess.Popen([sys.executable, "-c", LOOP, str(path)], stderr=subprocess.DEVNULL)
-    wait = seconds or random.Random().uniform(5, 14)
-    deadline = time.monotonic() + wait
-    while time.monotonic() < deadline and process.poll() is None:
-        time.sleep(0.05)
-    process.send_signal(signal.SIGKILL)
-    process.wait()
+@pytest.mark.slow
+def test_killed_at_the_birth_of_any_file_and_run_again_it_ends_in_the_same_files(looped, tmp_path):
+    """SIGKILL a moment after a file came to be, three times further and further on; the rest is done at last."""
+    whole, path, draw = looped[0] / "run", world(tmp_path), random.Random()
+    files = [name for name in stamps(whole) if not name.startswith("input/")]
+    names = sorted(draw.sample(files, 3), key=lambda name: (whole / name).stat().st_mtime_ns)
+    killed = {}
+    for name in names:
+        process = subprocess.Popen([sys.executable, "-c", LOOP, str(path)], stderr=subprocess.DEVNULL)
+        began = time.monotonic()
+        while not (tmp_path / "run" / name).exists() and process.poll() is None and time.monotonic() - began < 120:
+            time.sleep(0.01)
+        time.sleep(draw.uniform(0, 0.5))
+        process.send_signal(signal.SIGKILL)
+        killed[name] = process.wait()
     Loop(load(path)).run()
-    ours, whole = contents(tmp_path / "run"), contents(looped[0] / "run")
-    assert differing(ours, whole) == [], f"killed after {wait} s"
+    assert differing(contents(tmp_path / "run"), contents(whole)) == [], killed
     assert verify(Workspace.at(str(tmp_path / "run"))).problems == []
+    assert killed[names[0]] == -signal.SIGKILL, killed
 
 
 def differing(a, b):
@@ -226,7 +236,7 @@ class Holder:
 
 def test_what_an_earlier_recipe_left_counts_no_more(tmp_path):
     """Fewer seeds, folds, rounds and arms, and a pool that grew."""
-    path = world(tmp_path)
+    path = world(tmp_path, train={**SHORT, "seeds": [0, 1]}, loop={**TOLD, "scorer": {"samples_seen": 64, "folds": 2}})
     Loop(load(path)).run()
     assert len(read_all(Workspace.at(str(tmp_path / "run")))) == 2
     pool = pl.read_parquet(tmp_path / "pool.parquet")
@@ -246,17 +256,6 @@ def test_what_an_earlier_recipe_left_counts_no_more(tmp_path):
     proof = verify(workspace)
     left = {place.rsplit("run/", 1)[1] for place in proof.left_over}
     assert proof.problems == [] and left == {"arms/oracle", "arms/random", "rounds/1"}
-
-
-def test_a_record_is_out_of_the_ledger_once_its_dataset_is_another(tmp_path):
-    path = world(tmp_path, loop={"rounds": 1, "arms": [], "scorer": {"samples_seen": 64}})
-    Loop(load(path)).run()
-    workspace = Workspace.at(str(tmp_path / "run"))
-    assert len(read_all(workspace)) == 1
-    Runner(load(path, ["filters.clip_score.top=0.25"])).run()
-    assert read_all(workspace) == [] and "Rounds and arms" not in (tmp_path / "run/report.html").read_text()
-    Loop(load(path)).run()
-    assert len(read_all(workspace)) == 1
 
 
 def test_a_condition_on_the_trained_score_trains_it_too(tmp_path):
@@ -285,9 +284,6 @@ def load_text(select):
     )
     text = f"name: x\nrun_dir: run\ninput: {{table: x.parquet}}\neval:\n{evals}"
     return build(Source.parse(text.encode(), "recipe.yaml", Path("/nowhere")))
-
-
-SHORT = {"model": "small.json", "samples_seen": 64, "batch": 16}
 
 
 def test_recipes_are_compared_at_the_first_ones_budget(tmp_path):

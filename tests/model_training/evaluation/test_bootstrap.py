@@ -117,7 +117,7 @@ def test_two_thousand_draws_of_three_seeds_and_five_thousand_items_are_quick_and
     arms = [bernoulli(np.random.default_rng(i), 0.3 + i / 10, (3, 5000)) for i in range(3)]
     start = time.process_time()
     gap_closed(*arms)
-    assert time.process_time() - start < 2
+    assert time.process_time() - start < 5
     tracemalloc.start()
     gap_closed(*arms)
     _, peak = tracemalloc.get_traced_memory()

@@ -358,7 +358,7 @@ def test_waiting_for_a_busy_host_is_not_a_timeout(ask, jpeg) -> None:
         await asyncio.sleep(0.15)
         await connection.send(ask.reply(jpeg))
 
-    talk = ask({f"/{n}": slow for n in range(12)}, per_host=1, timeout=0.6, retries=0)
+    talk = ask({f"/{n}": slow for n in range(12)}, per_host=1, timeout=1.2, retries=0)
     assert {r.outcome for r in talk.results} == {Outcome.OK}
 
 

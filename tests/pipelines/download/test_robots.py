@@ -72,11 +72,11 @@ def test_half_a_megabyte_of_malice_costs_little_time() -> None:
     agents = b"".join(b"User-agent: a%d\n" % n for n in range(15_000)) + b"Disallow: /\n" * 20_000
     stars = b"User-agent: *\n" + b"Disallow: /*a*a*a*a*a*a*b\n" * (MAX_RULES - 1)
     rules = b"User-agent: *\n" + b"Disallow: /b\n" * 35_000
-    begun = time.perf_counter()
+    begun = time.process_time()
     assert says(agents[:MAX_BYTES], "http://a.example/" + "a" * 2_000) is None
     assert says(stars, "http://a.example/" + "a" * 2_000) is None
     assert says(rules) == "robots.txt: more than 5,000 rules"
-    assert time.perf_counter() - begun < 2
+    assert time.process_time() - begun < 4
 
 
 def test_a_crawl_delay_is_read() -> None:
@@ -176,8 +176,9 @@ def test_its_crawl_delay_is_kept(web, ask, jpeg) -> None:
                 results = await fetcher.fetch_all([f"http://{place}/{n}" for n in range(5)])
         assert {r.outcome for r in results} == {Outcome.OK}
         starts = server.times[1:]
-        assert all(after - before > 0.19 for before, after in itertools.pairwise(starts))
-        assert starts[-1] - server.times[0] < 3
+        # One that comes late on a busy machine is nearer to the next one.
+        assert all(after - before > 0.1 for before, after in itertools.pairwise(starts))
+        assert 0.78 < starts[-1] - starts[0] < 10
 
     asyncio.run(main())
 

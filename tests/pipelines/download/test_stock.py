@@ -64,9 +64,9 @@ def test_what_hangs_is_ended_with_all_that_it_started(tmp_path, monkeypatch):
     )
     monkeypatch.setattr(stock_process, "_CHILD", child)
     began = time.monotonic()
-    with pytest.raises(StockFailed, match=r"not done after 2 s; it said: waiting for ever"):
-        run_stock(tmp_path, {}, 2)
-    assert time.monotonic() - began < 10
+    with pytest.raises(StockFailed, match=r"not done after 5 s; it said: waiting for ever"):
+        run_stock(tmp_path, {}, 5)
+    assert time.monotonic() - began < 40
     for pid in pids.read_text().split():
         state = subprocess.run(["ps", "-o", "stat=", "-p", pid], capture_output=True, text=True, check=False).stdout
         assert state.strip()[:1] in ("", "Z")

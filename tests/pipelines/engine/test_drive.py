@@ -16,6 +16,8 @@ from pipelines.engine.ray import RayEngine
 from pipelines.engine.serial import SerialCrew
 from pipelines.engine.stop import Stop
 from pipelines.engine.unit import Part, Unit
+from tests.pipelines.engine.listening import listening
+from tests.slowness import slowness
 
 
 class Squares:
@@ -159,59 +161,53 @@ def test_states_that_do_not_sum_are_never_published(tmp_path):
     assert drive(tmp_path, Leaky(), units()).done == 0
 
 
-@pytest.mark.slow
-def test_rows_that_end_every_worker_are_quarantined_and_a_hanging_one_ends(tmp_path):
+@pytest.fixture(scope="module")
+def ray():
     engine = RayEngine(workers=2)
-    try:
-        outcome = drive(
-            tmp_path, None, units(3), engine.crew(Squares(deadly={2, 9}), Folder(str(tmp_path)), gpus=False)
-        )
-        assert (outcome.done, outcome.quarantined) == (3, 6)
-        assert made(tmp_path, "2") == [None if i in (2, 9) else i * i for i in range(16)]
-
-        class Hanging(Squares):
-            def run(self, unit, rows):
-                if 5 in rows and 5 not in unit.skip:
-                    time.sleep(600)
-                return super().run(unit, rows)
-
-        began = time.monotonic()
-        crew = engine.crew(Hanging(), Folder(str(tmp_path / "h")), gpus=False)
-        outcome = drive(tmp_path / "h", None, units(1, 8), crew, stall=4.0)
-        assert outcome.quarantined == 1 and time.monotonic() - began < 120
-
-        class OneOfMany(Squares):
-            """Of the units that a worker has in hand at once, one is deadly; the others lose nothing by it."""
-
-            overlap = 8
-
-            def run(self, unit, rows):
-                time.sleep(0.3)
-                return (Squares(deadly={2, 9}) if unit.shard == "3" else Squares()).run(unit, rows)
-
-        crew = engine.crew(OneOfMany(), Folder(str(tmp_path / "o")), gpus=False)
-        outcome = drive(tmp_path / "o", None, units(8), crew)
-        assert (outcome.done, outcome.quarantined) == (8, 2)
-        assert [made(tmp_path / "o", str(n)).count(None) for n in range(8)] == [0, 0, 0, 2, 0, 0, 0, 0]
-    finally:
-        engine.close()
+    yield engine
+    engine.close()
 
 
 @pytest.mark.slow
-def test_a_local_ray_listens_on_loopback_only():
-    import psutil
+def test_rows_that_end_every_worker_are_quarantined(ray, tmp_path):
+    """Every death costs the start of a process, hence the few rows; the search among many is tested above."""
+    crew = ray.crew(Squares(deadly={2}), Folder(str(tmp_path)), gpus=False)
+    outcome = drive(tmp_path, None, units(2, 4), crew)
+    assert (outcome.done, outcome.quarantined) == (2, 2)
+    assert made(tmp_path, "1") == [0, 1, None, 9]
 
-    before = {p.pid for p in psutil.process_iter()}
-    engine = RayEngine(workers=1)
-    try:
-        engine.ray().cluster_resources()
-        mine = [p for p in psutil.process_iter() if p.pid not in before or p.pid == os.getpid()]
-        listening = {
-            connection.laddr.ip
-            for process in mine
-            for connection in process.net_connections("tcp")
-            if connection.status == psutil.CONN_LISTEN
-        }
-        assert listening and all(ip in ("127.0.0.1", "::1", "::ffff:127.0.0.1") for ip in listening)
-    finally:
-        engine.close()
+
+@pytest.mark.slow
+def test_a_hanging_row_ends(ray, tmp_path):
+    class Hanging(Squares):
+        def run(self, unit, rows):
+            if 1 in rows and 1 not in unit.skip:
+                time.sleep(600)
+            return super().run(unit, rows)
+
+    # Long enough for a new worker to start and to answer for the other row.
+    stall = 3.0 * slowness()
+    crew = ray.crew(Hanging(), Folder(str(tmp_path)), gpus=False)
+    outcome = drive(tmp_path, None, units(1, 2), crew, stall=stall)
+    assert outcome.quarantined == 1 and made(tmp_path) == [0, None]
+
+
+@pytest.mark.slow
+def test_of_the_units_in_one_workers_hands_the_deadly_one_alone_is_to_blame(ray, tmp_path):
+    class OneOfMany(Squares):
+        overlap = 8
+
+        def run(self, unit, rows):
+            time.sleep(0.3)
+            return (Squares(deadly={2}) if unit.shard == "3" else Squares()).run(unit, rows)
+
+    outcome = drive(tmp_path, None, units(8, 4), ray.crew(OneOfMany(), Folder(str(tmp_path)), gpus=False))
+    assert (outcome.done, outcome.quarantined) == (8, 1)
+    assert [made(tmp_path, str(n)).count(None) for n in range(8)] == [0, 0, 0, 1, 0, 0, 0, 0]
+
+
+@pytest.mark.slow
+def test_a_local_ray_listens_on_loopback_only(ray):
+    ray.ray().cluster_resources()
+    places = set(listening())
+    assert places and places <= {"127.0.0.1", "::1", "::ffff:127.0.0.1"}

@@ -3,7 +3,6 @@
 import json
 import os
 import signal
-import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,10 +11,12 @@ import pytest
 
 from curate.errors import InputError, MachineError, QuarantineError, RecipeError
 from curate.files import Folder
+from pipelines.engine import ray_train
 from pipelines.engine.ray import RayEngine
 from pipelines.engine.serial import SerialEngine
 from pipelines.engine.stop import Interrupted, Stop
 from tests.model_training.trainers.small import job
+from tests.pipelines.engine.listening import listening
 
 
 @pytest.fixture(scope="module")
@@ -28,17 +29,6 @@ def engine():
     engine = RayEngine(workers=2)
     yield engine
     engine.close()
-
-
-def listening():
-    """The addresses at which this process and its descendants wait for connections."""
-    for process in [psutil.Process(), *psutil.Process().children(recursive=True)]:
-        try:
-            for one in process.net_connections("inet"):
-                if one.status == psutil.CONN_LISTEN:
-                    yield one.laddr.ip
-        except psutil.Error:
-            continue
 
 
 def jobs(data, root, count=3, **plan):
@@ -63,56 +53,53 @@ def serial(data, tmp_path_factory):
     return root, fit(SerialEngine(), jobs(data, root))
 
 
-def test_jobs_spread_over_workers_are_the_serial_ones(data, engine, serial, tmp_path, capfd):
-    told = []
-    done = fit(engine, jobs(data, tmp_path), on_progress=told.append)
-    assert {name: t.sha256 for name, t in done.items()} == {name: t.sha256 for name, t in serial[1].items()}
-    assert {progress.job for progress in told} == set(done)
-    for seed in range(3):
+def test_two_workers_at_one_job_make_its_losses_and_stop_when_told_to(data, engine, serial, tmp_path):
+    short, longer = *jobs(data, tmp_path, 1), jobs(data, tmp_path, 2, samples_seen=8 * 4000)[1]
+    places: set[str] = set()
+    done, stop = [], Stop()
+
+    def stop_the_second(progress):
+        places.update(listening())
+        if progress.job == longer.name and progress.step > 20:
+            stop.signum = signal.SIGINT
+
+    with pytest.raises(Interrupted):
+        engine.fit([short, longer], workers=2, stop=stop, on_progress=stop_the_second, on_done=done.append)
+    assert places and places <= {"127.0.0.1", "::1", "::ffff:127.0.0.1"}
+    assert [(one.identity, one.samples) for one in done] == [(short.identity, 96)]
+    one, two = losses(serial[0]), losses(tmp_path)
+    assert list(two) == list(range(1, 13))
+    assert max(abs(one[step] - two[step]) for step in one) < 1e-5
+    assert not any((tmp_path / "train/0/state").glob("*")) and list((tmp_path / "train/1/state").glob("*.json"))
+
+
+@pytest.mark.slow
+def test_killed_in_the_middle_jobs_spread_over_workers_are_the_serial_ones(data, engine, serial, tmp_path, capfd):
+    """More jobs than workers; all workers are killed, and a new group goes on where they were."""
+    (longest,) = jobs(data, tmp_path, 1, samples_seen=8 * 600, checkpoint_seconds=0.2)
+    told, killed = [], []
+
+    def kill_once(progress):
+        told.append((bool(killed), progress))
+        if not killed and progress.job == longest.name and progress.step > 100:
+            killed.extend(process for process in psutil.process_iter(["name"]) if is_worker(process))
+            for process in killed:
+                process.kill()
+
+    done = fit(engine, [longest, *jobs(data, tmp_path)[1:]], on_progress=kill_once)
+    assert len(killed) == 2
+    # What the dead had told may come a moment later; then its steps count from the last state on.
+    steps = [progress.step for late, progress in told if late and progress.job == longest.name]
+    assert min(steps) > 50 and steps[-1] == 600
+    assert {progress.job for _, progress in told} == set(done) == set(serial[1])
+    (whole,) = fit(SerialEngine(), [replace(longest, folder=Folder(str(tmp_path / "whole")))]).values()
+    expected = {**{name: trained.sha256 for name, trained in serial[1].items()}, longest.name: whole.sha256}
+    assert {name: trained.sha256 for name, trained in done.items()} == expected
+    for seed in (1, 2):
         name = f"train/{seed}/checkpoint.safetensors"
         assert (tmp_path / name).read_bytes() == (serial[0] / name).read_bytes()
     assert capfd.readouterr() == ("", "")
     assert not Path("~/ray_results").expanduser().exists()
-
-
-def test_two_workers_at_one_job_make_its_losses(data, engine, serial, tmp_path):
-    given = jobs(data, tmp_path, 2)
-    places: set[str] = set()
-    done = fit(engine, given, workers=2, on_progress=lambda _: places.update(listening()))
-    assert places and places <= {"127.0.0.1", "::1", "::ffff:127.0.0.1"}
-    assert [done[f"small/{i}"].identity for i in range(2)] == [one.identity for one in given]
-    for name in done:
-        one, two = losses(serial[0], name), losses(tmp_path, name)
-        assert list(two) == list(range(1, 13))
-        assert max(abs(one[step] - two[step]) for step in one) < 1e-5
-        assert done[name].samples == 96 and not any((tmp_path / f"train/{name[-1]}/state").glob("*"))
-
-
-@pytest.mark.slow
-def test_killed_then_stopped_then_run_again_nothing_changes(data, engine, tmp_path, capfd):
-    def given(root):
-        return jobs(data, root, 1, samples_seen=8 * 1000, checkpoint_seconds=0.2)
-
-    stop, killed = Stop(), []
-
-    def kill_then_stop(progress):
-        if killed and time.monotonic() - killed[0] > 3:  # of the next group
-            stop.signum = signal.SIGINT
-        if not killed and progress.step > 100:
-            killed.append(time.monotonic())
-            killed.extend(process for process in psutil.process_iter(["name"]) if is_worker(process))
-            for process in killed[1:]:
-                process.kill()
-
-    with pytest.raises(Interrupted):
-        fit(engine, given(tmp_path), stop=stop, on_progress=kill_then_stop)
-    assert len(killed) == 2 and list((tmp_path / "train/0/state").glob("*.json"))
-    after = []
-    done = fit(engine, given(tmp_path), on_progress=after.append)
-    assert after[0].step > 50
-    whole = fit(SerialEngine(), given(tmp_path / "whole"))
-    assert done["small/0"].sha256 == whole["small/0"].sha256
-    assert capfd.readouterr() == ("", "")
 
 
 def is_worker(process):
@@ -120,10 +107,12 @@ def is_worker(process):
 
 
 @pytest.mark.slow
-def test_a_job_that_fails_three_times_is_given_up_by_name(data, engine, tmp_path):
+def test_a_job_that_fails_too_often_is_given_up_by_name(data, engine, tmp_path, monkeypatch):
+    assert ray_train.TRIES == 3
+    monkeypatch.setattr(ray_train, "TRIES", 2)  # every try is a new group of workers
     good, bad = jobs(data, tmp_path, 2)
     bad = replace(bad, plan=replace(bad.plan, lr="high"))
-    with pytest.raises(QuarantineError, match="training of small/1 failed 3 times: TypeError") as error:
+    with pytest.raises(QuarantineError, match="training of small/1 failed 2 times: TypeError") as error:
         fit(engine, [good, bad])
     assert "train/1/state" in error.value.hint
 
@@ -132,10 +121,10 @@ def test_a_job_that_fails_three_times_is_given_up_by_name(data, engine, tmp_path
 def test_bad_data_is_an_error_at_once(data, engine, tmp_path):
     (tmp_path / "bad.tar").write_bytes(b"nothing like a tar" * 100)
     given = replace(jobs(data, tmp_path, 1)[0], shards=(str(tmp_path / "bad.tar"),))
-    started = time.monotonic()
+    tries = []
     with pytest.raises(InputError, match=r"bad\.tar"):
-        fit(engine, [given])
-    assert time.monotonic() - started < 60
+        fit(engine, [given], on_progress=tries.append)
+    assert not tries and not (tmp_path / "train/0").exists()
 
 
 def test_more_workers_than_there_is_room_for(data, engine, tmp_path):

@@ -143,7 +143,7 @@ HOSTILE = {
 def test_a_hostile_page_takes_time_that_grows_with_its_size_only(name):
     began = time.process_time()
     found = read_page(HOSTILE[name] + b"<img src=a.jpg alt=b>", Answer("http://a.example/"))
-    assert time.process_time() - began < 4
+    assert time.process_time() - began < 10
     assert len(found.title or "") <= MAX_TITLE
 
 

@@ -17,7 +17,7 @@ from curate.outcomes import img2dataset_status as img2dataset_status
 
 # -- a sample: who it is ------------------------------------------------------------------------
 UID = "uid"  # 32 hex digits, or the input's own
-IMAGE_UID = "image_uid"  # of a download the uid of the row that was fetched; of an image that was here, of its bytes
+IMAGE_UID = "image_uid"  # which image: of a download its URL without a caption, of one that was here its bytes
 ORIGIN = "origin"  # "web" or "synthetic"
 URL = "url"
 CAPTION = "caption"

@@ -100,7 +100,8 @@ def units(workspace: Workspace, work: CorpusPass, step: str) -> Iterator[Unit]:
     shards = tuple(sorted(pool.entries))
     if step == PARTIAL:
         for shard in shards:
-            marks = {f"{under}/partial": fingerprint(step, *mark, *content(shard))}
+            made = (work.name, work.version, work.partial_identity())
+            marks = {f"{under}/partial": fingerprint(step, *made, *content(shard))}
             yield Unit(f"{under}/partial", shard, pool.entries[shard].rows, marks, (step, work.name, ()))
         return
     if step == MERGE:

@@ -33,11 +33,12 @@ class PoolShard:
     def keep(self, asked: dict[str, Any], facts: dict[str, Any], data: bytes | None, **more: Any) -> str:
         """Returns the row's uid. `data` is stored in this shard's tar; None leaves it in the tar that the row names.
 
-        A download is an image of its own. Images that were here already are told by their bytes: whatever rows
-        and shards they come in, the same bytes are one image, and other bytes are another.
+        What comes from a URL is one image, whichever of the list's rows it is fetched for: so nothing depends on their
+        order. Images that were here already are told by their bytes: whatever rows and shards they come in, the same
+        bytes are one image, and other bytes are another.
         """
         uid = asked[c.UID] or self._uid(asked, facts[c.SHA256])
-        image_uid = content_uid(facts[c.STORED_SHA256], "") if asked[c.TAR] else uid
+        image_uid = content_uid(facts[c.STORED_SHA256] if asked[c.TAR] else asked[c.URL] or uid, "")
         if data is None:
             where = {name: asked[name] for name in (c.TAR, c.OFFSET, c.SIZE)}
         elif asked[c.TAR] and image_uid in self._stored_as:

@@ -105,9 +105,9 @@ class Recipe(Section):
 
     def resolved(self) -> str:
         """The recipe as YAML with every default written out."""
-        data = self.model_dump(mode="json", exclude={"filters"}, exclude_none=True)
+        data = self.model_dump(mode="json", exclude={"filters"})
         data["filters"] = [
-            {item.type: item.model_dump(mode="json", exclude_none=True, by_alias=True)} for item in self.filters
+            {item.type: item.model_dump(mode="json", by_alias=True)} for item in self.filters
         ]
         return yaml.safe_dump(data, sort_keys=False, allow_unicode=True)
 

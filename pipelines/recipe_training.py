@@ -3,15 +3,20 @@
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_serializer, model_validator
 
 import model_training.models
+from curate.filters.rule import without_absent
 
 TINY = str(Path(model_training.models.__file__).with_name("tiny.json"))  # a CLIP for CPUs and minutes
 
 
 class Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, ser_json_inf_nan="constants")
+
+    @model_serializer(mode="wrap")
+    def _as_written(self, handler: Any) -> dict[str, Any]:
+        return without_absent(self, handler(self))
 
 
 class Trained(Section):

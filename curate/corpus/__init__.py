@@ -42,6 +42,10 @@ class CorpusPass:
         """The parameters that bear on the numbers."""
         return ()
 
+    def partial_identity(self) -> tuple[object, ...]:
+        """Those of them that bear on a shard's partial."""
+        return self.identity()
+
     def outside(self) -> list[Outside]:
         """Images from outside the pool that it compares with."""
         return []

@@ -2,6 +2,7 @@
 
 An edge joins two images where either is among the k nearest of the other and their cosine is above the floor.
 Without k all pairs above the floor are there. Images are the points: rows of one image are one point.
+The cosine of two images with the very same vector is 1, whatever float16 made of its length.
 """
 
 from collections.abc import Iterable
@@ -13,7 +14,7 @@ from curate import schema as c
 from curate.corpus import CorpusPass, Tables
 from curate.corpus.inverted_file import Search, find
 from curate.corpus.model_name import model_name
-from curate.corpus.neighbours import above
+from curate.corpus.neighbours import above, with_copies
 from curate.corpus.points import gather
 
 FLOOR = 0.45  # stored at least down to DINOv2's lower threshold, so that `whatif` can try those between
@@ -26,7 +27,7 @@ class EmbeddingPairs(CorpusPass):
     the floor, so that they may have more than are stored. With 0 there the edges are all there are.
     """
 
-    version = 1
+    version = 2
     gathers: ClassVar[bool] = True
 
     def __init__(self, model: str, k: int | None = 64, floor: float = FLOOR) -> None:
@@ -47,6 +48,7 @@ class EmbeddingPairs(CorpusPass):
             found, how = find(points.vectors, points.vectors, self.k, same=True)
             a, b, cosine = found.pairs(self.floor)
             full = int((found.cosines[:, -1] > self.floor).sum())
+        cosine = with_copies(points.vectors, a, b, cosine)
         edges = pl.DataFrame({c.A: a, c.B: b, c.COSINE: cosine}).select(
             pl.min_horizontal(c.A, c.B).cast(pl.UInt32).alias(c.A),
             pl.max_horizontal(c.A, c.B).cast(pl.UInt32).alias(c.B),

@@ -29,6 +29,9 @@ class HashPairs(CorpusPass):
     def identity(self) -> tuple[object, ...]:
         return (self.radius,)
 
+    def partial_identity(self) -> tuple[object, ...]:
+        return ()
+
     def partial(self, frame: pl.DataFrame) -> Tables:
         return {"hashes": frame.select(self.column).drop_nulls().unique().sort(self.column)}
 

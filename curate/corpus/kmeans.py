@@ -22,7 +22,7 @@ from curate.corpus.assignment import assign, distances, half_squares
 from curate.corpus.cluster_names import Captions
 from curate.corpus.kmeans_plus_plus import Init, starts
 from curate.corpus.model_name import model_name
-from curate.corpus.points import BLOCK, blocks, gather, matrix
+from curate.corpus.points import BLOCK, blocks, gather, matrix, measured
 from curate.corpus.spill import runs
 from curate.uid import draw_int, draws, fingerprint
 
@@ -242,10 +242,10 @@ def located(
     schema: pa.Schema,
 ) -> pa.Table:
     """A shard's clusters and distances, null where there is no embedding."""
-    known = embeddings.is_not_null().to_numpy()
+    known = measured(embeddings)
     cluster, apart = np.zeros(len(embeddings), np.int32), np.zeros(len(embeddings), np.float32)
     if known.any():
-        vectors = matrix(embeddings.drop_nulls())
+        vectors = matrix(embeddings.filter(pl.Series(known)))
         cluster[known] = labels(vectors, centroids)
         apart[known] = distances(vectors, centroids, cluster[known])
     return pa.table([pa.array(cluster, mask=~known), pa.array(apart, mask=~known)], schema=schema)

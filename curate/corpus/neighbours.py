@@ -15,6 +15,7 @@ import numpy as np
 QUERIES, POINTS = 16_384, 65_536  # rows of a block; 150 MB in float32 at 512 dimensions
 MARGIN = 8  # candidates beyond k, so that rounding seldom leaves a doubt
 PAIRS = 16_384  # pairs whose exact cosines are computed at once
+UNIT = 0.998  # the square of a unit vector is above it, after rounding to float16: each number errs by 2**-11 at most
 
 
 @dataclass(frozen=True)
@@ -37,6 +38,15 @@ def cosines_of(queries: np.ndarray, points: np.ndarray, rows: np.ndarray, others
         part = slice(start, start + PAIRS)
         product = queries[rows[part]].astype(np.float32) * points[others[part]].astype(np.float32)
         found[part] = product.sum(axis=1, dtype=np.float64)
+    return found
+
+
+def with_copies(points: np.ndarray, rows: np.ndarray, others: np.ndarray, cosines: np.ndarray) -> np.ndarray:
+    """The cosines of points[rows[i]] and points[others[i]], but 1 where the two are equal unit vectors."""
+    found, near = cosines.copy(), np.flatnonzero(cosines > UNIT)
+    for start in range(0, len(near), PAIRS):
+        part = near[start : start + PAIRS]
+        found[part[(points[rows[part]] == points[others[part]]).all(axis=1)]] = 1
     return found
 
 

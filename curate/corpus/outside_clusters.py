@@ -15,7 +15,7 @@ from curate import schema as c
 from curate.corpus import Outside, Tables
 from curate.corpus.assignment import assign
 from curate.corpus.kmeans import KMeans, centroids_of
-from curate.corpus.points import matrix
+from curate.corpus.points import matrix, measured
 
 SET = "image_based"
 
@@ -51,9 +51,9 @@ class OutsideClusters(KMeans):
 
     def merge(self, partials: Iterable[Tables], outside: Tables | None = None) -> Tables:
         tables = super().merge(partials)
-        items = (outside or {})[SET][c.embedding(self.model)].drop_nulls()
-        clusters = (
-            self.labels(matrix(items), centroids_of(tables["centroids"])) if len(items) else np.zeros(0, np.int32)
-        )
+        given = (outside or {})[SET][c.embedding(self.model)]
+        vectors, centroids = matrix(given.filter(pl.Series(measured(given)))), centroids_of(tables["centroids"])
+        there = len(vectors) and len(centroids)  # no image of the pool has an embedding: it has no clusters
+        clusters = self.labels(vectors, centroids) if there else np.zeros(0, np.int32)
         counts = pl.DataFrame({c.CLUSTER: clusters}, schema={c.CLUSTER: pl.Int32}).group_by(c.CLUSTER)
         return tables | {"outside": counts.agg(pl.len().cast(pl.Int64).alias("items")).sort(c.CLUSTER)}

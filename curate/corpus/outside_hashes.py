@@ -40,6 +40,9 @@ class OutsideHashes(CorpusPass):
     def outside(self) -> list[Outside]:
         return [Outside(self.set, self.places, self.column)]
 
+    def partial_identity(self) -> tuple[object, ...]:
+        return ()
+
     def partial(self, frame: pl.DataFrame) -> Tables:
         return {"hashes": frame.select(self.column, c.IMAGE_UID).drop_nulls().unique().sort(self.column, c.IMAGE_UID)}
 

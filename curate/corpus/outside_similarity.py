@@ -15,7 +15,7 @@ from curate import schema as c
 from curate.corpus import CorpusPass, Outside, Tables
 from curate.corpus.model_name import model_name
 from curate.corpus.neighbours import nearest
-from curate.corpus.points import gather, matrix
+from curate.corpus.points import gather, matrix, measured
 from curate.errors import InputError
 from curate.uid import fingerprint
 
@@ -82,7 +82,7 @@ def outside_items(outside: Tables | None, name: str, column: str) -> tuple[pl.Da
     Raises InputError for a set without any.
     """
     assert outside is not None
-    given = outside[name].drop_nulls(column).sort(c.ITEM)
+    given = outside[name].filter(pl.Series(measured(outside[name][column]))).sort(c.ITEM)
     if not len(given):
         raise InputError(f"the set {name!r} holds no image", "check its places in the recipe")
     return given.select(c.ITEM), matrix(given[column])

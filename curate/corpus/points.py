@@ -43,13 +43,14 @@ class Points:
 def gather(partials: Iterable[Tables], column: str, *, in_memory: int = IN_MEMORY) -> Points:
     """The points of a pass that gathers: `partials` are its {"rows": frame}, with IMAGE_UID and `column`.
 
-    Rows without an embedding are no points. Rows of one image have one vector, and are one point.
+    Rows without an embedding are no points (see `measured`). Rows of one image have one vector, and are one point.
     """
     uids: list[pl.Series] = []
     with _Rows(in_memory) as held:
         for partial in partials:
-            frame = partial[ROWS].select(c.IMAGE_UID, column)
-            frame = frame.drop_nulls().unique(c.IMAGE_UID, keep="first", maintain_order=True)
+            frame = partial[ROWS].select(c.IMAGE_UID, column).drop_nulls()
+            frame = frame.filter(pl.Series(measured(frame[column])))
+            frame = frame.unique(c.IMAGE_UID, keep="first", maintain_order=True)
             held.add(matrix(frame[column]))
             uids.append(frame[c.IMAGE_UID])
         found = pl.concat(uids) if uids else pl.Series(dtype=pl.String)
@@ -71,6 +72,15 @@ def matrix(column: pl.Series) -> np.ndarray:
             found[present] = column.drop_nulls().to_numpy()
         return found
     return column.to_numpy().astype(np.float16, copy=False)
+
+
+def measured(column: pl.Series) -> np.ndarray:
+    """(n,) bool: which rows of a column of embeddings are vectors: neither null, nor with a NaN or an infinity."""
+    found = np.empty(len(column), bool)
+    vectors = matrix(column)
+    for start in range(0, len(vectors), BLOCK):
+        found[start : start + BLOCK] = np.isfinite(vectors[start : start + BLOCK]).all(axis=1)
+    return found
 
 
 def blocks(vectors: np.ndarray, rows: int = BLOCK) -> Iterator[tuple[int, np.ndarray]]:

@@ -6,11 +6,13 @@ or `random`; ties, and copies of one vector, by image_uid. `max_cosine` of an im
 any before it), 0 of the first: whether that one is kept makes no difference, it is not greedy.
 
 Products of float16 rows are summed in float64, without rounding, and rounded once to float32, so a cosine depends
-on its two images only. Equal vectors are one row of the work: a picture that is there a million times is no million
-squared. Memory: the distinct vectors of one cluster in float64, and a block of their products.
+on its two images only. Rows of float16 are of length 1 to about 0.0005, so products are that near to cosines: none
+counts as more than 1, and of equal rows it is 1. Equal vectors are one row of the work: a picture that is there a
+million times is no million squared. Memory: the distinct vectors of one cluster in float64, and a block of products.
 """
 
 from collections.abc import Iterable, Iterator
+from itertools import pairwise
 from typing import ClassVar, Literal
 
 import numpy as np
@@ -22,7 +24,8 @@ from curate.corpus import CorpusPass, Tables
 from curate.corpus.assignment import dots
 from curate.corpus.kmeans import kmeans
 from curate.corpus.model_name import model_name
-from curate.corpus.points import gather
+from curate.corpus.neighbours import UNIT
+from curate.corpus.points import blocks, gather
 from curate.corpus.spill import runs
 from curate.uid import draws, fingerprint
 
@@ -39,7 +42,7 @@ class SemDeDup(CorpusPass):
     (strict), and every group of several images with itself.
     """
 
-    version = 1
+    version = 2
     gathers: ClassVar[bool] = True
 
     def __init__(
@@ -110,7 +113,7 @@ class SemDeDup(CorpusPass):
 
 def _clusters(order: np.ndarray, labels: np.ndarray) -> Iterator[np.ndarray]:
     first = runs(labels[order])
-    for start, end in zip(first, [*first[1:], len(order)], strict=True):
+    for start, end in pairwise([*first, len(order)]):
         yield order[start:end]
 
 
@@ -139,19 +142,33 @@ def largest_before(vectors: np.ndarray, pairs: _Pairs | None = None) -> tuple[np
     height = max(1, PRODUCTS // max(1, len(firsts)))
     for start in range(0, len(firsts), height):
         end = min(start + height, len(firsts))
-        products = (distinct[start:end] @ distinct[:end].T).astype(np.float32)
+        products = _cosines(distinct[start:end], distinct[:end])
         before = np.arange(end) < np.arange(start, end)[:, None]
         most[firsts[start:end]] = np.where(before, products, np.float32(0)).max(axis=1)
         if pairs is not None:
             later, earlier = np.nonzero(before & (products.astype(np.float64) > pairs.floor))
             pairs.add(firsts[earlier], firsts[start + later], products[later, earlier])
     copies = np.flatnonzero(group != np.arange(len(rows)))
+    most[copies] = _own(rows[copies])
+    several = np.unique(group[copies])
+    copies = copies[most[copies] < 1]  # no unit vectors; to those nothing is nearer than a copy
     for start in range(0, len(copies), height):
         part = copies[start : start + height]
-        products = (rows[part].astype(np.float64) @ distinct.T).astype(np.float32)
+        products = _cosines(rows[part].astype(np.float64), distinct)
         most[part] = np.where(firsts < part[:, None], products, np.float32(0)).max(axis=1)
-    if pairs is not None and len(copies):
-        several = np.unique(group[copies])
-        own = np.square(rows[several], dtype=np.float64).sum(axis=1).astype(np.float32)
-        pairs.add(several, several, own)
+    if pairs is not None:
+        pairs.add(several, several, _own(rows[several]))
     return group, most
+
+
+def _cosines(left: np.ndarray, right: np.ndarray) -> np.ndarray:
+    products = (left @ right.T).astype(np.float32)
+    return np.minimum(products, np.float32(1), out=products)
+
+
+def _own(rows: np.ndarray) -> np.ndarray:
+    """The cosine of each row with a copy of it, (m,) float32: 1, and of what is no unit vector the product."""
+    squares = np.empty(len(rows))
+    for start, block in blocks(rows):
+        squares[start : start + len(block)] = np.square(block, dtype=np.float64).sum(axis=1)
+    return np.where(squares > UNIT, 1, squares).astype(np.float32)

@@ -51,7 +51,7 @@ class Combined(Filter):
 
     @field_serializer("items")
     def _written(self, items: tuple[Filter, ...], info: SerializationInfo) -> list[dict[str, Any]]:
-        options: dict[str, Any] = {"mode": info.mode, "by_alias": info.by_alias, "exclude_none": info.exclude_none}
+        options: dict[str, Any] = {"mode": info.mode, "by_alias": info.by_alias}
         return [{item.type: item.model_dump(**options)} for item in items]
 
     def rules(self) -> list[Rule]:

@@ -8,10 +8,11 @@ copies, the last one's number stands.
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import ClassVar, Literal
+from fractions import Fraction
+from typing import Any, ClassVar, Literal
 
 import polars as pl
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_serializer
 
 from curate.corpus import CorpusPass, Tables
 from curate.errors import RecipeError
@@ -59,12 +60,16 @@ class Branches:
 class Filter(BaseModel):
     """A recipe's item. Its parameters are its fields; a subclass says `rules` and what they read."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True, ser_json_inf_nan="constants")
     type: ClassVar[str]
     paper: ClassVar[str] = ""
     appends: ClassVar[bool] = False  # true for a stage among the filters that writes new samples
     paths: ClassVar[tuple[str, ...]] = ()  # fields that are paths: relative ones are seen from the recipe
     alias: str | None = Field(None, alias="name", description="the item's name, if not its type")
+
+    @model_serializer(mode="wrap")
+    def _as_written(self, handler: Any) -> dict[str, Any]:
+        return without_absent(self, handler(self))
 
     @property
     def stage(self) -> str:
@@ -95,14 +100,24 @@ class Filter(BaseModel):
 
 
 def bounded(column: str, minimum: float | None, maximum: float | None, *, inclusive: bool) -> pl.Expr:
-    """minimum <= column <= maximum, or strict on both sides; a bound of None is no bound."""
-    value = pl.col(column)
+    """minimum <= column <= maximum, or strict on both sides; a bound of None is no bound. NaN is unmeasured."""
+    value = pl.col(column).fill_nan(None)
     keep = pl.lit(True)
     if minimum is not None:
         keep = keep & (value >= minimum if inclusive else value > minimum)
     if maximum is not None:
         keep = keep & (value <= maximum if inclusive else value < maximum)
     return keep
+
+
+def ratio_at_most(part: pl.Expr, whole: pl.Expr, ratio: float, *, inclusive: bool) -> pl.Expr:
+    """part / whole <= ratio, or <, exactly: of integers from 0 to 2**31, the ratio being the decimal that is written."""
+    # Beyond these no quotient of two such integers lies, but 0.
+    decimal = Fraction(str(min(max(ratio, 2.0**-32), 2.0**31) if ratio > 0 else 0.0))
+    wide = pl.Int64 if max(decimal.numerator, decimal.denominator) < 2**31 else pl.Int128
+    left = part.cast(wide) * pl.lit(decimal.denominator, wide)
+    right = whole.cast(wide) * pl.lit(decimal.numerator, wide)
+    return left <= right if inclusive else left < right
 
 
 def parse_sql(sql: str) -> pl.Expr:
@@ -113,3 +128,12 @@ def parse_sql(sql: str) -> pl.Expr:
         raise RecipeError(
             f"not an SQL condition: {sql!r} ({error})", "such as: words > 3 and brightness > 0.1"
         ) from error
+
+
+def without_absent(model: BaseModel, written: dict[str, Any]) -> dict[str, Any]:
+    """A section as a recipe spells it: a key that is null because nothing was said is left out.
+
+    One that says null where the default is something stays, or reading it again would give the default.
+    """
+    fields = {key: field for name, field in type(model).model_fields.items() for key in (name, field.alias or name)}
+    return {k: v for k, v in written.items() if v is not None or fields[k].get_default() is not None}

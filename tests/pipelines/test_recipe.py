@@ -96,3 +96,22 @@ def test_hostile_and_odd_files_are_refused_at_once(tmp_path, text):
 def test_a_missing_recipe_names_the_next_command(tmp_path):
     with pytest.raises(InputError, match="curate init"):
         load(tmp_path / "none.yaml")
+
+
+def test_what_is_switched_off_stays_off_when_a_resolved_recipe_is_read_again(tmp_path):
+    text = """
+name: t
+run_dir: run
+input: {table: t.parquet}
+filters:
+  - align_text: {words: null, keep_top_ngrams: null}
+  - any_of: [{caption_quality: {max_boilerplate: null}}, {where: {sql: words > 2}}]
+train: {samples_seen: 64, clip_norm: null}
+"""
+    (tmp_path / "a.yaml").write_text(text)
+    first = load(tmp_path / "a.yaml")
+    (tmp_path / "b.yaml").write_text(first.resolved())
+    again = load(tmp_path / "b.yaml")
+    assert again == first and again.filters == first.filters and again.resolved() == first.resolved()
+    assert first.filters[0].words is None and again.train.clip_norm is None
+    assert "sha256: null" not in first.resolved()  # what was never said is not written

@@ -20,6 +20,7 @@ check: $(READY)
 	$(BIN)/python -m pytest -q -m "not slow"
 
 bench: $(READY)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[bench]'
 	$(BIN)/python -m tests.bench
 
 hostile: $(READY)

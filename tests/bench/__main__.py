@@ -5,7 +5,7 @@ import platform
 import subprocess
 from pathlib import Path
 
-from tests.bench import download, hashing, pairs, scoring
+from tests.bench import clusters, concepts, deciding, download, hashing, ngrams, pairs, retrieval, scoring
 
 RESULTS = Path(__file__).parent / "results.md"
 
@@ -19,7 +19,7 @@ def main() -> None:
         "| what | ours | peer | peer's | ratio |",
         "|---|---|---|---|---|",
     ]
-    for bench in (hashing, pairs, scoring, download):
+    for bench in (hashing, pairs, ngrams, concepts, clusters, retrieval, deciding, scoring, download):
         for what, ours, peer, theirs, unit in bench.measure():
             line = f"| {what} | {ours:,.0f} {unit} | {peer} | {theirs:,.0f} {unit} | {ours / theirs:.2f} |"
             print(line, flush=True)

@@ -38,17 +38,22 @@ def first_of_each(frame: pl.DataFrame, key: list[str], by: str, asked: pl.Series
     return pl.Series(kept)
 
 
-class Distinct:
-    """How many distinct values the rows that are in have, as rows come in and leave."""
+def numbered(values: pl.Series) -> np.ndarray:
+    """Shape (n,), uint32: 0 for null, 1 for a value that no other row has, from 2 on a number per shared value."""
+    rows, codes = groups(values)
+    found = values.is_not_null().to_numpy().astype(np.uint32)
+    found[rows] = codes + 2
+    return found
 
-    def __init__(self, values: pl.Series) -> None:
-        rows, codes = groups(values)
-        self._single = values.is_not_null().to_numpy()
-        if not self._single.flags.writeable:
-            self._single = self._single.copy()
-        self._single[rows] = False
-        self._rows, self._codes = rows, codes
-        self._groups = int(codes.max()) + 1 if len(codes) else 0
+
+class Distinct:
+    """How many distinct values the rows that are in have, as rows come in and leave; values as `numbered`."""
+
+    def __init__(self, numbers: np.ndarray) -> None:
+        self._single = numbers == 1
+        self._rows = np.flatnonzero(numbers > 1)
+        self._codes = numbers[self._rows] - np.uint32(2)
+        self._groups = int(self._codes.max()) + 1 if len(self._codes) else 0
 
     def count(self, alive: np.ndarray) -> int:
         """Shape (rows,), bool."""

@@ -14,14 +14,26 @@ import pyarrow as pa
 
 from curate import schema as c
 from curate.corpus import Tables
-from curate.distinct import Distinct, groups
+from curate.distinct import Distinct, numbered
 from curate.filters.answer import Answer, Question, ask
 from curate.filters.rule import Filter
 from curate.uid import pack_uids, sort_uids
 
 NEEDS = (c.UID, c.IMAGE_UID, c.ORIGIN, c.OUTCOME, c.SHA256)  # of the pool, whatever the filters read
+WHO = (c.UID, c.IMAGE_UID, c.ORIGIN)
 CHUNK = 1 << 20  # rows of a table that are made at once, and of a row group
 REPEATED = "input.repeated"
+OUTCOMES = (c.Outcome.OK, *(outcome for outcome in c.Outcome if outcome is not c.Outcome.OK))
+
+
+@dataclass(frozen=True)
+class Known:
+    """What a pool's identity columns say, whatever the filters are: found once, of ten million rows in seconds."""
+
+    there: np.ndarray  # (rows,) bool: not synthetic
+    repeated: np.ndarray  # (rows,) bool: its uid was asked for before
+    outcomes: np.ndarray  # (rows,) uint8: a place in `OUTCOMES`
+    contents: np.ndarray  # (rows,) uint32: its sha256, as `curate.distinct.numbered`
 
 
 @dataclass(frozen=True)
@@ -51,14 +63,13 @@ class Subset:
 
     def batches(self, rows: int = CHUNK) -> Iterator[pa.RecordBatch]:
         """The same table, so many rows at a time."""
-        for start in range(0, self.rows, rows):
-            yield self.batch(slice(start, start + rows))
+        return (self.batch(start, self.frame[start : start + rows]) for start in range(0, self.rows, rows))
 
-    def batch(self, at: slice) -> pa.RecordBatch:
-        who = self.frame[at].select(c.UID, c.IMAGE_UID, c.ORIGIN)
-        named = {name: who[name].to_arrow(compat_level=pl.CompatLevel.oldest()) for name in who.columns}
+    def batch(self, start: int, who: pl.DataFrame) -> pa.RecordBatch:
+        """The rows from `start` on; `who` has their uid, image_uid and origin."""
+        at = slice(start, start + len(who))
         arrays = {
-            **named,
+            **{name: who[name].rechunk().to_arrow(compat_level=pl.CompatLevel.oldest()) for name in WHO},
             c.KEEP: pa.array(self.keep[at]),
             c.REASON: self.reason(at),
             c.FAILED: _lists([Answer(a.codes[at], a.words) for a in self.failed], len(who)),
@@ -101,14 +112,14 @@ def _lists(failed: Sequence[Answer], rows: int) -> pa.Array:
 class _Verdicts:
     """Grows rule by rule: who is still in, why each left, and every rule that each failed."""
 
-    def __init__(self, frame: pl.DataFrame) -> None:
-        self.alive = _bools(frame[c.ORIGIN] != c.SYNTHETIC)
+    def __init__(self, known: Known) -> None:
+        self.alive = known.there
         self.copies: np.ndarray | None = None
-        self.first = np.zeros(len(frame), np.uint32)
+        self.first = np.zeros(len(known.there), np.uint32)
         self.reasons: list[str] = []
         self.failed: list[Answer] = []
         self.funnel: list[c.FunnelRow] = []
-        self._contents = Distinct(frame[c.SHA256])
+        self._contents = Distinct(known.contents)
 
     def add(self, stage: str, which: np.ndarray) -> None:
         """Let appended samples in: captions that a stage among the filters wrote."""
@@ -121,25 +132,26 @@ class _Verdicts:
         """Take the rows out that are in and have a code; its word is the reason."""
         before = int(np.count_nonzero(self.alive))
         lost = answer.codes != 0
-        leaving = np.flatnonzero(self.alive & lost)
-        self.first[leaving] = answer.codes[leaving].astype(np.uint32) + np.uint32(len(self.reasons))
+        leaving = self.alive & lost
+        np.copyto(self.first, answer.codes.astype(np.uint32) + np.uint32(len(self.reasons)), where=leaving)
         self.reasons += answer.words
         self.alive = self.alive & ~lost
         if answer.copies is not None:
             self.copies = answer.copies
-        self._close(stage, rule, before, 0, len(leaving), before - len(leaving))
+        dropped = int(np.count_nonzero(leaving))
+        self._close(stage, rule, before, 0, dropped, before - dropped)
 
     def _close(self, stage: str, rule: str, before: int, added: int, dropped: int, kept: int) -> None:
         images = self._contents.count(self.alive)
         self.funnel.append(c.FunnelRow(stage, rule, before, added, dropped, kept, images))
 
     def subset(self, frame: pl.DataFrame) -> Subset:
-        copies = np.ones(len(frame), np.int32) if self.copies is None else self.copies
-        who = [name for name in (c.UID, c.IMAGE_UID, c.ORIGIN) if name in frame.columns]
+        copies = self.alive.astype(np.int32)
+        who = [name for name in WHO if name in frame.columns]
         return Subset(
             frame.select(who),
             self.alive,
-            np.where(self.alive, copies, 0).astype(np.int32),
+            copies if self.copies is None else copies * self.copies,
             self.first,
             tuple(self.reasons),
             tuple(self.failed),
@@ -148,22 +160,24 @@ class _Verdicts:
 
 
 def decide(
-    frame: pl.DataFrame, filters: Sequence[Filter], tables: dict[str, Tables], repeated: np.ndarray | None = None
+    frame: pl.DataFrame, filters: Sequence[Filter], tables: dict[str, Tables], known: Known | None = None
 ) -> Subset:
     """Ask every rule in order.
 
-    frame     a row per pool row in pool order, then the synthetic rows if there are any: NEEDS and every
-              column that the filters read. A synthetic row is in from the item on that `appends` it.
-    tables    corpus pass -> its whole-pool tables, for the rules that compare samples
-    repeated  (rows,) bool, where `input.repeated` is known from an earlier answer; the frame then needs no uid,
-              unless a filter or the caller reads it
+    frame   a row per pool row in pool order, then the synthetic rows if there are any: NEEDS and every
+            column that the filters read. A synthetic row is in from the item on that `appends` it. A plain table
+            may have uid alone of NEEDS: all rows then count as from the web and as downloaded
+    tables  corpus pass -> its whole-pool tables, for the rules that compare samples
+    known   what `know` finds in the frame, where that was asked before; the frame then needs none of NEEDS
+            but for a filter or a caller that reads them
     """
-    verdicts = _Verdicts(frame)
-    repeated = (_repeated(frame) if repeated is None else repeated) & verdicts.alive
-    answer = Answer(repeated.astype(np.uint8), (REPEATED,))
+    known = known or know(frame)
+    verdicts = _Verdicts(known)
+    repeated = known.repeated & verdicts.alive
+    answer = Answer(repeated.view(np.uint8), (REPEATED,))
     verdicts.drop("input", "repeated", answer)
     verdicts.failed.append(answer)
-    _downloads(verdicts, frame[c.OUTCOME])
+    _downloads(verdicts, known.outcomes)
     downloaded = verdicts.alive
     for item in filters:
         if item.appends:
@@ -174,29 +188,41 @@ def decide(
         for rule in item.rules():
             question = Question(frame, tables, downloaded, verdicts.alive)
             answer = ask(rule, question, f"{item.stage}.{rule.name}")
-            asked = np.where(question.asked(rule), answer.codes, 0).astype(answer.codes.dtype)
-            verdicts.failed.append(Answer(asked, answer.words))
+            verdicts.failed.append(Answer(answer.codes * question.asked(rule), answer.words))
             verdicts.drop(item.stage, rule.name, answer)
     return verdicts.subset(frame)
 
 
-def _repeated(frame: pl.DataFrame) -> np.ndarray:
+def know(frame: pl.DataFrame) -> Known:
+    """Of NEEDS but image_uid. Without an origin all is there, without an outcome all came, without a sha256 an image
+    is what has a uid of its own."""
+    there, codes = np.ones(len(frame), bool), np.zeros(len(frame), np.uint8)
+    if c.ORIGIN in frame.columns:
+        there = _bools(frame[c.ORIGIN] != c.SYNTHETIC)
+    if c.OUTCOME in frame.columns:
+        outcomes = frame[c.OUTCOME].cast(pl.Enum([str(outcome) for outcome in OUTCOMES]), strict=False)
+        codes = outcomes.to_physical().fill_null(0).cast(pl.UInt8).to_numpy()
+    uids = numbered(frame[c.UID])
+    contents = numbered(frame[c.SHA256]) if c.SHA256 in frame.columns else uids
+    return Known(there, _repeated(uids, codes), codes, contents)
+
+
+def _repeated(uids: np.ndarray, outcomes: np.ndarray) -> np.ndarray:
     """Of a uid that was asked for twice the first that came is the one, else simply the first."""
-    rows, codes = groups(frame[c.UID])
-    few = pl.DataFrame({"row": rows, "group": codes, "failed": frame[c.OUTCOME].gather(rows) != c.Outcome.OK})
-    others = few.filter(pl.col("row") != pl.col("row").sort_by("failed", "row").first().over("group"))["row"]
-    found = np.zeros(len(frame), bool)
-    found[others.to_numpy()] = True
+    found = np.zeros(len(uids), bool)
+    rows = np.flatnonzero(uids > 1)
+    rows = rows[np.lexsort((rows, outcomes[rows] != 0, uids[rows]))]
+    found[rows[1:][uids[rows][1:] == uids[rows][:-1]]] = True
     return found
 
 
-def _downloads(verdicts: _Verdicts, outcomes: pl.Series) -> None:
+def _downloads(verdicts: _Verdicts, outcomes: np.ndarray) -> None:
     """One funnel row for every way a download failed."""
-    seen = set(outcomes.filter(outcomes != c.Outcome.OK).unique().to_list())
-    for outcome in c.Outcome:
-        if outcome is not c.Outcome.OK and outcome in seen:
-            codes = _bools(outcomes == outcome).view(np.uint8)
-            verdicts.drop("download", outcome, Answer(codes, (f"download.{outcome}",)))
+    for code in np.flatnonzero(np.bincount(outcomes)).tolist() if outcomes.any() else []:
+        if not code:
+            continue
+        outcome, codes = OUTCOMES[code], (outcomes == code).view(np.uint8)
+        verdicts.drop("download", outcome, Answer(codes, (f"download.{outcome}",)))
 
 
 def _bools(series: pl.Series) -> np.ndarray:

@@ -1,11 +1,12 @@
 """The filters' answer for a run: columns in, `subset.parquet`, `subset.npy` and `funnel.json` out."""
 
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 from typing import IO, Any
 
 import numpy as np
 import polars as pl
+import pyarrow as pa
 import pyarrow.parquet as pq
 
 from curate import schema as c
@@ -14,8 +15,9 @@ from curate.files import Content, canonical_json, content_sha256
 from curate.filters.rule import Filter
 from curate.manifest import Entry
 from curate.signal_store import Columns, pass_folder
-from curate.subset import NEEDS, Subset, decide
-from curate.uid import fingerprint
+from curate.subset import CHUNK, NEEDS, WHO, Subset, decide
+from curate.uid import UID_DTYPE, fingerprint, pack_uids, sort_uids
+from pipelines.column_cache import ColumnCache
 from pipelines.columns import passes, read_by_filters, wanted
 from pipelines.corpus import whole_tables
 from pipelines.recipe import Recipe
@@ -26,28 +28,26 @@ IN_MEMORY = 64 << 20  # bytes of a file that is written
 ENTRY = "subset"
 
 
-def answer(recipe: Recipe, workspace: Workspace, frame: pl.DataFrame | None = None) -> Subset:
-    """Ask the recipe's filters, from what is stored; nothing is measured and nothing is written."""
-    if frame is None:
-        frame = read(recipe, workspace)
-    return decide(frame, recipe.filters, tables(recipe, workspace))
+def answer(recipe: Recipe, workspace: Workspace) -> Subset:
+    """Ask the recipe's filters, from what is stored; nothing is measured, and nothing but the cache is written.
 
-
-def again(recipe: Recipe, workspace: Workspace, repeated: np.ndarray) -> Subset:
-    """The same, for a pool that was decided upon before: `repeated` are the rows that `input.repeated` dropped.
-
-    Then no row's uid is looked at, unless a filter reads it: of ten million they take as long as all the rest.
+    What only says who a row is, is not read again: of ten million rows it is most of the bytes.
     """
-    needs = {c.ORIGIN, c.OUTCOME, c.SHA256} | ({c.IMAGE_UID} if any(item.appends for item in recipe.filters) else set())
-    folders = wanted(recipe, {*needs, *read_by_filters(recipe)})
-    frame = Columns(workspace.folder).frame(dict(folders.items()))
-    return decide(frame, recipe.filters, tables(recipe, workspace), repeated)
+    cache = ColumnCache(workspace.folder)
+    known = cache.known()
+    return decide(cache.frame(_folders(recipe)), recipe.filters, tables(recipe, workspace), known)
+
+
+def _folders(recipe: Recipe) -> dict[str, Sequence[str]]:
+    """What `answer` reads: folder -> columns."""
+    appended = {c.IMAGE_UID, c.ORIGIN} if any(item.appends for item in recipe.filters) else set()
+    # Rules without columns too are asked of rows: there is one column at least.
+    return dict(wanted(recipe, {*appended, *read_by_filters(recipe)} or {c.ROW}))
 
 
 def read(recipe: Recipe, workspace: Workspace, more: Iterable[str] = ()) -> pl.DataFrame:
-    """The columns that the filters read, and `more`."""
-    folders = wanted(recipe, {*NEEDS, *read_by_filters(recipe), *more})
-    return Columns(workspace.folder).frame(dict(folders.items()))
+    """The columns that the filters read, those that say who a row is, and `more`."""
+    return ColumnCache(workspace.folder).frame(dict(wanted(recipe, {*NEEDS, *read_by_filters(recipe), *more})))
 
 
 def tables(recipe: Recipe, workspace: Workspace) -> dict[str, Tables]:
@@ -77,9 +77,10 @@ def publish(recipe: Recipe, workspace: Workspace) -> bool:
     if entry is not None and entry.fingerprint == now and root.damage(ENTRY) is None:
         return False
     subset = answer(recipe, workspace)
+    table, ids = _written(subset, Columns(workspace.folder).chunks({POOL: list(WHO)}, CHUNK))
     files: dict[str, Content] = {
-        SUBSET: _parquet(subset),
-        SUBSET_IDS: _array(subset.uids()),
+        SUBSET: table,
+        SUBSET_IDS: _array(ids),
         FUNNEL: canonical_json([row.as_dict() for row in subset.funnel]),
     }
     records = {}
@@ -93,14 +94,23 @@ def publish(recipe: Recipe, workspace: Workspace) -> bool:
     return True
 
 
-def _parquet(subset: Subset) -> IO[bytes]:
-    """What `curate.files.table_bytes` gives, a row group at a time."""
+def _written(subset: Subset, who: Iterator[pa.Table]) -> tuple[IO[bytes], np.ndarray]:
+    """What `curate.files.table_bytes` gives of the subset's table, a row group at a time; and `Subset.uids`."""
     sink = _file()
+    kept: list[np.ndarray] = [np.empty(0, UID_DTYPE)]
     options: dict[str, Any] = {"compression": "zstd", "write_page_checksum": True, "store_schema": True}
     with pq.ParquetWriter(sink, c.SUBSET, **options) as writer:
-        for batch in subset.batches():
+        start = 0
+        for piece in who:
+            frame = pl.from_arrow(piece)
+            assert isinstance(frame, pl.DataFrame)
+            batch = subset.batch(start, frame)
             writer.write_batch(batch)
-    return sink
+            rows = np.flatnonzero(subset.keep[start : start + len(batch)])
+            uids = pack_uids(frame[c.UID].gather(rows))
+            kept.append(np.repeat(uids, subset.copies[start + rows]))
+            start += len(batch)
+    return sink, sort_uids(np.concatenate(kept))
 
 
 def _array(values: np.ndarray) -> IO[bytes]:

@@ -4,12 +4,12 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import pyarrow.compute as pc
+import pyarrow as pa
 
 from curate import schema as c
 from curate.errors import InputError, RecipeError
+from curate.files import open_parquet
 from curate.signal_store import Columns
-from curate.subset import REPEATED
 from pipelines import corpus, decide
 from pipelines.columns import passes
 from pipelines.recipe import Recipe
@@ -51,22 +51,31 @@ def whatif(before: Recipe, after: Recipe, workspace: Workspace) -> WhatIf:
     _only_filters(before, after)
     for work in (w for item in after.filters for w in item.passes()):
         _is_stored(work, after, workspace)
-    then = workspace.folder.read_table(SUBSET, [c.KEEP, c.REASON])
-    kept, reasons = then.column(0).to_numpy(), then.column(1)
-    entry = workspace.manifest("").entries[decide.ENTRY]
-    if entry.fingerprint == decide.mark(before, workspace):
-        repeated = pc.fill_null(pc.equal(reasons, REPEATED), False).to_numpy()
-        answer = decide.again(after, workspace, repeated)
-    else:  # the pool or a signal is another by now
-        answer = decide.answer(after, workspace)
+    kept = workspace.folder.read_table(SUBSET, [c.KEEP]).column(0).to_numpy()
+    answer = decide.answer(after, workspace)
+    if len(kept) != answer.rows:
+        raise InputError(f"{workspace.folder.url(SUBSET)}: is of another pool than there is now", "curate run RECIPE")
     gained = np.flatnonzero(~kept & answer.keep)
     lost = np.flatnonzero(kept & ~answer.keep)
     return WhatIf(
         workspace.folder.read_json(FUNNEL),
         [row.as_dict() for row in answer.funnel],
-        Changes(len(gained), _shown(workspace, gained, reasons.take(gained[:SHOWN]).to_pylist())),
+        Changes(len(gained), _shown(workspace, gained, _reasons(workspace, gained[:SHOWN]))),
         Changes(len(lost), _shown(workspace, lost, answer.reason(lost[:SHOWN]).to_pylist())),
     )
+
+
+def _reasons(workspace: Workspace, rows: np.ndarray) -> list[str]:
+    """Why these few rows were dropped, from the row groups that they are in."""
+    if not len(rows):
+        return []
+    path = workspace.folder.path(SUBSET)
+    with open_parquet(path if workspace.folder.local else pa.BufferReader(workspace.folder.read(SUBSET))) as file:
+        sizes = [file.metadata.row_group(i).num_rows for i in range(file.num_row_groups)]
+        starts = np.concatenate([[0], np.cumsum(sizes)])
+        groups = np.searchsorted(starts, rows, side="right") - 1
+        tables = {group: file.read_row_group(group, [c.REASON]).column(0) for group in set(groups.tolist())}
+    return [tables[group][row - starts[group]].as_py() for row, group in zip(rows, groups.tolist(), strict=True)]
 
 
 def _shown(workspace: Workspace, rows: np.ndarray, reasons: list[str]) -> list[dict[str, Any]]:

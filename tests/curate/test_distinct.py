@@ -3,7 +3,7 @@ import polars as pl
 from hypothesis import given
 from hypothesis import strategies as st
 
-from curate.distinct import Distinct, first_of_each, groups
+from curate.distinct import Distinct, first_of_each, groups, numbered
 
 VALUES = st.lists(st.tuples(st.none() | st.sampled_from("abcdefgh"), st.booleans()), max_size=40)
 
@@ -17,7 +17,7 @@ def test_rows_that_share_a_value_and_how_many_values_there_are(drawn):
     assert sorted(rows.tolist()) == shared
     found = list(zip(rows.tolist(), codes.tolist(), strict=True))
     assert all((g == h) == (values[i] == values[j]) for i, g in found for j, h in found)
-    assert Distinct(values).count(alive) == len({v for v, a in drawn if a and v is not None})
+    assert Distinct(numbered(values)).count(alive) == len({v for v, a in drawn if a and v is not None})
 
 
 @given(VALUES)

@@ -1,5 +1,6 @@
 import numpy as np
 import polars as pl
+import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -7,7 +8,7 @@ from hypothesis import strategies as st
 from curate import schema as c
 from curate.filters.rule import Filter, Rule
 from curate.filters.where import Where
-from curate.subset import datacomp_uids, decide
+from curate.subset import datacomp_uids, decide, know
 from tests.conftest import samples
 
 
@@ -75,7 +76,7 @@ def test_synthetic_samples_come_in_at_their_slot_and_are_then_treated_alike():
     check_funnel(subset, 2)
 
 
-def test_datacomps_file_is_sorted_and_repeats_copies():
+def test_golden_d3_datacomps_file_is_sorted_and_repeats_copies():
     frame = samples(3)
     table = decide(frame, [], {}).table
     table = table.set_column(6, c.COPIES, [[1, 2, 1]])
@@ -134,11 +135,11 @@ def test_a_table_in_chunks_is_the_table():
     assert subset.reason(np.array([0, 4, 5])).to_pylist() == ["s.sql", None, "w.sql:null"]
 
 
-def test_what_is_known_to_be_repeated_needs_no_uid():
+def test_what_is_known_of_a_pool_needs_no_uid_and_no_sha256():
     frame = samples(4, score=[0.9, 0.9, 0.9, 0.1]).with_columns(pl.Series(c.UID, ["a", "a", "b", "c"]))
     whole = decide(frame, [Where(sql="score > 0.5")], {})
-    known = whole.table.column(c.REASON).to_pylist()
-    repeated = np.array([why == "input.repeated" for why in known])
-    again = decide(frame.drop(c.UID, c.IMAGE_UID), [Where(sql="score > 0.5")], {}, repeated)
+    again = decide(frame.drop(c.UID, c.IMAGE_UID, c.SHA256), [Where(sql="score > 0.5")], {}, know(frame))
     assert (again.keep == whole.keep).all() and again.funnel == whole.funnel
-    assert again.reason(slice(0, 4)).to_pylist() == known
+    assert again.reason(slice(0, 4)).to_pylist() == whole.table.column(c.REASON).to_pylist()
+    pieces = [again.batch(start, frame[start : start + 3]) for start in (0, 3)]
+    assert [len(piece) for piece in pieces] == [3, 1] and pa.Table.from_batches(pieces).equals(whole.table)

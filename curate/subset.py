@@ -124,6 +124,8 @@ class _Verdicts:
     def add(self, stage: str, which: np.ndarray) -> None:
         """Let appended samples in: captions that a stage among the filters wrote."""
         before = int(np.count_nonzero(self.alive))
+        if self.copies is not None:  # what joins is there once, whatever an earlier rule said of the others
+            self.copies = np.where(which & ~self.alive, np.int32(1), self.copies)
         self.alive = self.alive | which
         kept = int(np.count_nonzero(self.alive))
         self._close(stage, "appended", before, kept - before, 0, kept)

@@ -4,7 +4,7 @@
 name, with `:null` where it could not be measured; of branches, those that did not keep the row.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import polars as pl
@@ -70,7 +70,9 @@ def _combined(branches: Branches, question: Question, name: str) -> Answer:
     unknown = np.zeros_like(dropped)
     for i, (_, rules) in enumerate(branches.rules):
         for rule in rules:
-            codes = verdict(ask(rule, question, rule.name))
+            # As in a recipe: a rule of survivors is asked of what the rules before it, in its own branch, left.
+            left = replace(question, survivors=question.survivors & ~dropped[i] & ~unknown[i])
+            codes = verdict(ask(rule, left, rule.name))
             dropped[i] |= codes == 1
             unknown[i] |= codes == 2
     unknown &= ~dropped

@@ -76,6 +76,22 @@ def test_synthetic_samples_come_in_at_their_slot_and_are_then_treated_alike():
     check_funnel(subset, 2)
 
 
+def test_what_joins_after_a_rule_about_copies_is_there_once():
+    class Twice(Filter):
+        type = "twice"
+
+        def rules(self):
+            return [Rule("copies", compare=lambda frame, asked, tables: pl.Series([2] * len(frame)))]
+
+        def reads(self):
+            return set()
+
+    frame = samples(3, image_uid=["a", "b", "a"], score=[0.9, 0.9, 0.8])
+    frame = frame.with_columns(pl.Series(c.ORIGIN, ["web", "web", "synthetic"]))
+    answer = rows(decide(frame, [Twice(), Captions()], {}))
+    assert answer[c.KEEP].to_list() == [True] * 3 and answer[c.COPIES].to_list() == [2, 2, 1]
+
+
 def test_golden_d3_datacomps_file_is_sorted_and_repeats_copies():
     frame = samples(3)
     table = decide(frame, [], {}).table

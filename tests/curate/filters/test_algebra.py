@@ -9,6 +9,7 @@ from curate.errors import RecipeError
 from curate.filters import FILTERS
 from curate.filters.algebra import AllOf, AnyOf, NoneOf
 from curate.filters.clip_score import ClipScoreFilter
+from curate.filters.laion import Laion
 from curate.filters.phash_dedup import PHashDedup
 from curate.filters.where import Where
 from curate.subset import decide
@@ -99,3 +100,14 @@ def test_what_cannot_be_a_branch():
     with pytest.raises(ValidationError, match="at least 1"):
         AnyOf.model_validate([])
     assert {kind.type for kind in FILTERS} >= {"any_of", "all_of", "none_of"}
+
+
+def test_a_branch_with_several_rules_answers_as_it_would_by_itself():
+    """LAION's `repeated` picks among what its own other rules left, not among what they drop."""
+    frame = samples(2, uid=["0" * 32, "1" * 32], url=["http://a/1"] * 2, chars=[3, 13], language=["en"] * 2)
+    frame = frame.with_columns(clip_score_m=pl.lit(0.5))
+    item = {"laion": {"edition": "5b", "model": "m", "min_bytes": None}}
+    alone = decide(frame, [Laion.model_validate(item["laion"])], {})
+    assert alone.keep.tolist() == [False, True]
+    assert decide(frame, [AllOf.model_validate([item])], {}).keep.tolist() == [False, True]
+    assert decide(frame, [AnyOf.model_validate([item])], {}).keep.tolist() == [False, True]

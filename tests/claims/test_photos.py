@@ -108,12 +108,20 @@ def test_the_same_command_again_computes_nothing(run):
     assert stamps(run.parent / "run") == before
 
 
+def files_of(run):
+    """What stages write, by its name in the run."""
+    found = {str(file.relative_to(run)): file for file in run.rglob("*") if file.is_file()}
+    return {name: file for name, file in found.items() if name.startswith(("pool/", "signals/", "corpus/", "dataset/"))}
+
+
 def test_killed_at_random_instants_it_ends_in_the_same_bytes(planted, run, tmp_path):
-    path, draw = recipe(tmp_path, *planted), random.Random(11)
-    kills = int(os.environ.get("CURATE_KILLS", "3"))
-    for _ in range(kills):
+    path, finished = recipe(tmp_path, *planted), run.parent / "run"
+    kills = int(os.environ.get("CURATE_KILLS", "2"))
+    births = {name: file.stat().st_mtime_ns for name, file in files_of(finished).items()}
+    for name in sorted(random.Random(11).sample(sorted(births), kills), key=births.__getitem__):
         process = subprocess.Popen([*CURATE, "run", str(path)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        time.sleep(draw.uniform(3, 14))
+        while process.poll() is None and not (tmp_path / "run" / name).exists():
+            time.sleep(0.01)
         process.send_signal(signal.SIGKILL)
         process.wait()
     subprocess.run([*CURATE, "run", str(path)], check=True, capture_output=True)

@@ -454,7 +454,7 @@ def test_a_bad_policy_is_refused(bad: dict) -> None:
 
 
 # -- resizing --------------------------------------------------------------------------------------------
-def test_golden_sizes() -> None:
+def test_golden_a1_sizes() -> None:
     def at_256(mode: str, **more: object) -> tuple[int, int]:
         return resize(np.asarray(picture(300, 200)), Resize(256, mode, **more)).shape[1::-1]
 

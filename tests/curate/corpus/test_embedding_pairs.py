@@ -95,3 +95,14 @@ def test_of_two_passes_of_one_name_the_deeper_is_the_larger():
     assert EmbeddingPairs("dino", 64, 0.4).identity() > EmbeddingPairs("dino", 64, 0.5).identity()
     assert EmbeddingPairs("dino", 64).name == "embedding_pairs_dino_k64"
     assert len({EmbeddingPairs(m).name for m in ("Dino", "dino", "di-no", "di_no")}) == 4
+
+
+@pytest.mark.parametrize("k", [3, None])
+def test_copies_have_a_cosine_of_1_whatever_rounding_made_of_their_length(k):
+    vectors = unit(200, 24).astype(np.float16)
+    assert np.square(vectors, dtype=np.float64).sum(axis=1).min() < 0.9999
+    pairs = merged(EmbeddingPairs("dino", k, -0.5), embedded(np.concatenate([vectors, vectors])))["pairs"]
+    copies = pairs.filter(pl.col("b") - pl.col("a") == 200)
+    assert copies[c.COSINE].to_list() == [1.0] * 200
+    nothing = merged(EmbeddingPairs("dino", k, -0.5), embedded(np.zeros((2, 24))))["pairs"]
+    assert nothing[c.COSINE].to_list() == [0.0], "of length 0 there is no direction"

@@ -64,3 +64,12 @@ def test_sets_of_one_name_at_different_places_are_two_passes():
     assert len(names) == 2 and all(name.startswith("outside_similarity_dino_objects_") for name in names)
     (one,) = OutsideSimilarity("dino", "objects", ["a.tar"]).outside()
     assert (one.name, one.places, one.column) == ("objects", ("a.tar",), COLUMN)
+
+
+def test_nan_and_infinity_are_neither_images_nor_items():
+    broken, whole = np.array([[1, 0], [np.nan, 0], [0, np.inf], [0, 1]]), np.array([[1, 0], [0, 1]])
+    work = OutsideSimilarity("dino", "o", ["x"])
+    names = ["a", "b", "c", "d"]
+    one = merged(work, embedded(broken, names), outside={"o": items(broken, names)})
+    two = merged(work, embedded(whole, ["a", "d"]), outside={"o": items(whole, ["a", "d"])})
+    assert all(one[name].equals(two[name]) for name in two) and len(one["items"]) == 2

@@ -4,7 +4,7 @@ import pytest
 
 from curate import schema as c
 from curate.corpus import ROWS
-from curate.corpus.points import blocks, gather, matrix
+from curate.corpus.points import blocks, gather, matrix, measured
 
 EMBEDDING = c.embedding("m")
 
@@ -45,3 +45,12 @@ def test_a_null_is_a_row_of_nan_and_blocks_are_all_of_them():
     assert np.isnan(found[0]).all() and found[1].tolist() == [0, 1, 0]
     parts = list(blocks(np.ones((5, 3), np.float16), 2))
     assert [start for start, _ in parts] == [0, 2, 4] and all(rows.dtype == np.float32 for _, rows in parts)
+
+
+def test_nan_and_infinity_are_no_embeddings(monkeypatch):
+    monkeypatch.setattr("curate.corpus.points.BLOCK", 2)
+    nan, infinite = [float("nan"), 0, 1], [0, float("-inf"), 1]
+    whole = frame(["a", "b", "b", "c", "d"], [nan, infinite, [0, 1, 0], None, [1, 0, 0]])
+    assert measured(whole[EMBEDDING]).tolist() == [False, False, True, False, True]
+    points = gather([{ROWS: whole}], EMBEDDING)
+    assert points.uids.to_list() == ["b", "d"] and points.vectors.tolist() == [[0, 1, 0], [1, 0, 0]]

@@ -36,7 +36,8 @@ def test_golden_a8_a_single_image_is_kept():
 @given(st.lists(st.integers(0, 8), min_size=1, max_size=30), st.integers(0, 9), st.sampled_from([0.0, 0.5, 0.99]))
 def test_it_is_the_largest_with_any_before_copies_or_not(picked, seed, floor):
     vectors = blobs(9, 3, 5, spread=0.8, seed=seed)[0][picked]
-    cosines = vectors.astype(np.float64) @ vectors.astype(np.float64).T
+    cosines = np.minimum(vectors.astype(np.float64) @ vectors.astype(np.float64).T, 1)
+    cosines[(vectors[:, None] == vectors).all(axis=-1)] = 1
     expected = [max([0.0, *cosines[j, :j].tolist()]) for j in range(len(vectors))]
     group, most = largest_before(vectors, pairs := _Pairs(floor))
     assert np.allclose(most, expected, atol=1e-7)
@@ -80,3 +81,24 @@ def test_the_column_is_that_of_the_image_in_every_row():
     whole = frame(vectors, which, extra=10).sort(c.UID)
     assert samples[work.column].to_list() == [stored.get(uid) for uid in whole[c.IMAGE_UID]]
     assert work.column == f"max_cosine_{work.name}" and isinstance(tables["pairs"].schema["a"], pl.UInt32)
+
+
+def test_a_pool_without_embeddings_has_no_clusters():
+    vectors, which = blobs(10)
+    whole = frame(vectors, which).with_columns(pl.lit(None, pl.Array(pl.Float16, 16)).alias(c.embedding("m")))
+    work = SemDeDup("m", 3)
+    tables, samples = run(work, whole, shards=3)
+    assert len(tables["images"]) == len(tables["pairs"]) == 0
+    assert samples[work.column].null_count() == len(whole)
+
+
+def test_copies_have_a_cosine_of_1_whatever_rounding_made_of_their_length_and_none_has_more():
+    vectors = blobs(300, spread=0.01, width=64)[0]
+    products = vectors.astype(np.float64) @ vectors.astype(np.float64).T
+    assert products.diagonal().min() < 0.9999 and products.max() > 1.0001
+    twice = np.concatenate([vectors, vectors])
+    _, most = largest_before(twice, pairs := _Pairs(0.0))
+    assert (most[300:] == 1).all() and most.max() == 1
+    own = [cosine for a, b, cosines in pairs.found for i, j, cosine in zip(a, b, cosines, strict=True) if i == j]
+    assert own == [1.0] * 300
+    assert largest_before(np.zeros((2, 4), np.float16))[1].tolist() == [0, 0], "nothing is no direction"

@@ -41,7 +41,7 @@ def test_texts_of_one_image_stay_together():
     assert table.column(c.KEEP).to_pylist() == [True, True, False]
 
 
-def test_degenerate_hashes_are_duplicates_of_nothing():
+def test_golden_a7_degenerate_hashes_are_duplicates_of_nothing():
     blank, ramp, full = 0, 1 << 63, 2**64 - 1
     assert answer([blank, blank, ramp, ramp, full, full], [PHashDedup()]).column(c.KEEP).to_pylist() == [True] * 6
 

@@ -106,9 +106,7 @@ class Recipe(Section):
     def resolved(self) -> str:
         """The recipe as YAML with every default written out."""
         data = self.model_dump(mode="json", exclude={"filters"})
-        data["filters"] = [
-            {item.type: item.model_dump(mode="json", by_alias=True)} for item in self.filters
-        ]
+        data["filters"] = [{item.type: item.model_dump(mode="json", by_alias=True)} for item in self.filters]
         return yaml.safe_dump(data, sort_keys=False, allow_unicode=True)
 
 

@@ -2,7 +2,9 @@
 
 domains       a domain per line; a host is blocked that is it or ends in a dot and it, so `example.com` blocks
               `img.example.com` and not `myexample.com`. Capitals, a last dot and the port do not count, `*.` before
-              an entry is dropped, names beyond ASCII are compared in their IDNA form. A sample without a URL is kept.
+              an entry is dropped, names beyond ASCII are compared in their IDNA form. Of an entry with a scheme or
+              a port (`https://spam.example:80/`) the host counts; one with a path, or what is no host, is an error,
+              since it could block only more than it says. A sample without a URL is kept.
 sha256        a hash of the bytes as downloaded per line, 64 hex digits
 phash         a perceptual hash (`curate.signals.phash`) per line, 16 hex digits; blocked is what is at most
               `max_distance` bits away. A sample whose hash is not known is dropped as `:null`.
@@ -25,6 +27,10 @@ from curate.filters.rule import Filter, Rule
 
 # Browsers read a backslash as a slash, and what is before an @ is no host.
 HOST = r"^[a-zA-Z][a-zA-Z0-9+.\-]*:[/\\]{2}(?:[^/?#\\]*@)?(\[[^\]]*\]|[^/?#\\:@]+)"
+ENTRY = re.compile(
+    r"(?:[a-zA-Z][a-zA-Z0-9+.\-]*://(?:[^\s/?#\\@]*@)?)?(\[[0-9a-fA-F:.]+\]|[^\s/?#\\:@\[\]]+)(?::\d*)?/?"
+)
+NAME = re.compile(r"\[.*\]|(?:[a-z0-9_-]|[^\x00-\x7f])+(?:\.(?:[a-z0-9_-]|[^\x00-\x7f])+)*")
 DOTS = re.compile("[\u3002\uff0e\uff61]")  # IDNA's other full stops
 
 
@@ -67,8 +73,7 @@ class Blocklist(Filter):
 
     def _host_is_free(self, frame: pl.DataFrame, asked: pl.Series, tables: dict[str, Tables]) -> pl.Series:
         assert self.domains is not None
-        hint = self._hint("domains")
-        blocked = pl.Series([_domain(entry) for _, entry in lines(self.domains, hint)], dtype=pl.String).unique()
+        blocked = pl.Series(_domains(self.domains, self._hint("domains")), dtype=pl.String).unique()
         return ~under(frame[c.URL], blocked)
 
     def _bytes_are_free(self, frame: pl.DataFrame, asked: pl.Series, tables: dict[str, Tables]) -> pl.Series:
@@ -102,6 +107,18 @@ def under(urls: pl.Series, domains: pl.Series) -> pl.Series:
     tails = [labels.list.tail(dots + 1).list.join(".").is_in(domains.implode()) for dots in lengths]
     blocked = named.filter(pl.any_horizontal(pl.lit(False), *tails))["host"]
     return hosts["host"].is_in(blocked.implode()).fill_null(False)
+
+
+def _domains(path: str, hint: str) -> list[str]:
+    """The hosts of a list. Raises InputError for what is none."""
+    found = []
+    for number, entry in lines(path, hint):
+        parts = ENTRY.fullmatch(entry)
+        name = _domain(parts[1]) if parts else ""
+        if not NAME.fullmatch(name):
+            raise InputError(f"{path}:{number}: not a host, such as spam.example: {entry[:80]!r}", hint)
+        found.append(name)
+    return found
 
 
 def _domain(text: str) -> str:

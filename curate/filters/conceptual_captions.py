@@ -21,7 +21,7 @@ from pydantic import Field
 from curate import schema as c
 from curate.filters.align_image import size_rules
 from curate.filters.align_text import word_rule
-from curate.filters.rule import Filter, Rule, Threshold, bounded
+from curate.filters.rule import Filter, Rule, Threshold, bounded, ratio_at_most
 
 DETERMINERS = (
     "a an the this that these those some any no every each either neither both all another".split()  # noqa: SIM905
@@ -51,7 +51,7 @@ class ConceptualCaptions(Filter):
             word_rule(*self.words),
             Rule(
                 "max_repetition",
-                repeated <= repetition * pl.col(c.WORDS),
+                ratio_at_most(repeated, pl.col(c.WORDS), repetition, inclusive=True),
                 thresholds=(Threshold("word_repetition", "max", repetition, True),),
             ),
             Rule(

@@ -1,7 +1,7 @@
 """DataComp's basic filter (Gadre et al. 2023, arXiv 2304.14108; its released code, not the paper's prose).
 
 English by fastText; more than 2 words, a word being what whitespace separates; more than 5 characters; the shorter
-side at least 200 px; longer / shorter at most 3.0, compared as longer <= 3 * shorter so that no float rounds it.
+side at least 200 px; longer / shorter at most 3.0, in whole numbers (`align_image`) so that no float rounds it.
 Sizes are of the image as downloaded.
 """
 
@@ -13,6 +13,7 @@ import polars as pl
 from pydantic import Field
 
 from curate import schema as c
+from curate.filters.align_image import size_rules
 from curate.filters.rule import Filter, Rule, Threshold, bounded
 
 
@@ -28,9 +29,6 @@ class DataCompBasic(Filter):
     max_aspect_ratio: float = Field(3.0, ge=1, description="longer / shorter")
 
     def rules(self) -> list[Rule]:
-        width, height = pl.col(c.ORIGINAL_WIDTH), pl.col(c.ORIGINAL_HEIGHT)
-        known = width.is_not_null() & height.is_not_null()
-        short, long = pl.min_horizontal(width, height), pl.max_horizontal(width, height)
         spoken = [pl.col(c.LANGUAGE) == language for language in self.languages or ()]
         return [
             *([Rule("language", reduce(or_, spoken))] if spoken else []),
@@ -44,16 +42,7 @@ class DataCompBasic(Filter):
                 bounded(c.CHARS, self.more_chars_than, None, inclusive=False),
                 thresholds=(Threshold(c.CHARS, "min", self.more_chars_than, False),),
             ),
-            Rule(
-                "min_short_side",
-                pl.when(known).then(short >= self.min_short_side),
-                thresholds=(Threshold("short_side", "min", self.min_short_side, True),),
-            ),
-            Rule(
-                "max_aspect_ratio",
-                pl.when(known).then(long <= self.max_aspect_ratio * short),
-                thresholds=(Threshold("aspect_ratio", "max", self.max_aspect_ratio, True),),
-            ),
+            *size_rules(self.min_short_side, self.max_aspect_ratio, True, True),
         ]
 
     def reads(self) -> set[str]:

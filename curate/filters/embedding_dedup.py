@@ -7,7 +7,9 @@ nearest are all above the threshold can have lost its link to a further one to t
 counts such images (`full`); with k 64 they lie in groups of more than 64, and `k: null` has none.
 The winner is always a survivor: the image with the most original pixels (`largest`), the fewest (`smallest`), the
 highest `keep_by` (a column; null last), or simply the first; then the one with the smallest uid. All its texts stay.
-An image without an embedding is unmeasured.
+Of an image with several texts those that are still in say its pixels and its `keep_by`. An image without an embedding
+is unmeasured. Vectors are float16, which makes a cosine of different ones uncertain by about 0.0005: a threshold above
+0.999 joins the images of one vector (their cosine is 1) for sure, and of the nearest others some.
 """
 
 from typing import ClassVar, Literal
@@ -75,12 +77,15 @@ class EmbeddingDedup(Filter):
 
     def _images(self, frame: pl.DataFrame, asked: pl.Series) -> pl.DataFrame:
         """A row per image, with what may decide."""
-        area = pl.col(c.ORIGINAL_WIDTH).cast(pl.Int64) * pl.col(c.ORIGINAL_HEIGHT)
-        best = [pl.col(self.keep_by).cast(pl.Float64).fill_nan(None).max().alias("best")] if self.keep_by else []
+        alive = pl.col("alive")
+        area = (pl.col(c.ORIGINAL_WIDTH).cast(pl.Int64) * pl.col(c.ORIGINAL_HEIGHT)).filter(alive)
+        best = []
+        if self.keep_by:
+            best = [pl.col(self.keep_by).cast(pl.Float64).fill_nan(None).filter(alive).max().alias("best")]
         # Which of its rows names an image depends on their order; the smallest uid of them does not.
         one = pl.col(c.UID).min().alias("smallest")
         rows = frame.with_columns(alive=asked)
-        return rows.group_by(c.IMAGE_UID).agg(area.max().fill_null(0).alias("area"), one, *best, pl.col("alive").any())
+        return rows.group_by(c.IMAGE_UID).agg(area.max().fill_null(0).alias("area"), one, *best, alive.any())
 
 
 def components(pairs: pl.DataFrame, threshold: float, joined: np.ndarray) -> np.ndarray:

@@ -1,20 +1,22 @@
 """LAION-400M's safety rule (Schuhmann et al. 2021, "Filtering"), over zero-shot categories.
 
 An image whose two nearest categories are both in `unsafe` is tagged NSFW, with one of them UNSURE, with none
-UNLIKELY. Of the NSFW and UNSURE, a text with one of the `keywords` (whole words, whatever their case) drops the
-pair, and so does an image that has one of `worse` among its two nearest categories. With `drop` the tags named
-are dropped as they are. Which categories, prompts and keywords there are is the user's: none is shipped.
+UNLIKELY. Of the NSFW and UNSURE, a text with one of the `keywords` drops the pair, and so does an image that has
+one of `worse` among its two nearest categories. A keyword is a whole word, or several that must follow one another
+(`under age`), whatever their case and what stands between them. With `drop` the tags named are dropped as they are;
+LAION-400M drops none for its tag alone, nor does the default. Which categories, prompts and keywords there are is the
+user's: none is shipped, and at least one of `keywords`, `worse` and `drop` must be given.
 """
 
-from pathlib import Path
 from typing import ClassVar, Literal
 
 import polars as pl
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from curate import schema as c
 from curate.errors import InputError
 from curate.files import file_sha256
+from curate.filters.line_file import lines
 from curate.filters.rule import Filter, Rule
 from curate.signals.text_stats import words
 
@@ -29,8 +31,14 @@ class LaionSafety(Filter):
     unsafe: list[str] = Field(min_length=1, description="categories that make an image NSFW")
     worse: list[str] = Field([], description="categories that drop an image that is NSFW or UNSURE")
     worse_model: str | None = Field(None, description="the kind zero_shot model that `worse` is asked of; else `model`")
-    keywords: str | None = Field(None, description="a text file, one word a line")
-    drop: list[Tag] = Field(["NSFW"], description="tags that are dropped as they are")
+    keywords: str | None = Field(None, description="a text file, a word or phrase per line; # begins a comment")
+    drop: list[Tag] = Field([], description="tags that are dropped as they are, such as NSFW")
+
+    @model_validator(mode="after")
+    def _some(self) -> "LaionSafety":
+        if not self.drop and not self.worse and self.keywords is None:
+            raise ValueError("give at least one of drop, keywords, worse: without any of them nothing is dropped")
+        return self
 
     def rules(self) -> list[Rule]:
         first, second = pl.col(f"{self.model}_first"), pl.col(f"{self.model}_second")
@@ -39,8 +47,8 @@ class LaionSafety(Filter):
         tags = {"UNLIKELY": 0, "UNSURE": 1, "NSFW": 2}
         rules = [Rule("tag", ~found.is_in([tags[tag] for tag in self.drop]))] if self.drop else []
         if self.keywords is not None:
-            forbidden = pl.Series(read_words(self.keywords), dtype=pl.String)
-            said = words(pl.col(c.CAPTION)).list.eval(pl.element().is_in(forbidden.implode())).list.any()
+            forbidden = pl.Series(read_phrases(self.keywords, self._hint), dtype=pl.String)
+            said = _between_spaces(pl.col(c.CAPTION)).str.contains_any(forbidden.implode())
             rules.append(Rule("keywords", pl.when(known).then((found == 0) | ~said.fill_null(False))))
         if self.worse:
             asked = self.worse_model or self.model
@@ -60,13 +68,24 @@ class LaionSafety(Filter):
         return {self.model} | ({self.worse_model} if self.worse_model else set())
 
     def identity(self) -> tuple[object, ...]:
-        return (file_sha256(self.keywords, f"check `keywords` of the filter {self.stage}"),) if self.keywords else ()
+        return (file_sha256(self.keywords, self._hint),) if self.keywords else ()
+
+    @property
+    def _hint(self) -> str:
+        return f"check `keywords` of the filter {self.stage}"
 
 
-def read_words(path: str) -> list[str]:
-    """The words of a list, lower-cased: one a line, empty lines left out. Raises InputError."""
-    try:
-        lines = Path(path).read_text("utf-8").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"{path}: not readable as UTF-8 text ({error})", "write one word a line") from error
-    return sorted({line.strip().lower() for line in lines if line.strip()})
+def read_phrases(path: str, hint: str) -> list[str]:
+    """The entries of a list as `_between_spaces` makes them of texts, sorted. Raises InputError."""
+    entries = list(lines(path, hint))
+    phrases = pl.Series([entry for _, entry in entries], dtype=pl.String).to_frame("entry")
+    found = phrases.select(_between_spaces(pl.col("entry"))).to_series().to_list()
+    for (number, entry), phrase in zip(entries, found, strict=True):
+        if not phrase.strip():
+            raise InputError(f"{path}:{number}: no word: {entry[:80]!r}", hint)
+    return sorted(set(found))
+
+
+def _between_spaces(text: pl.Expr) -> pl.Expr:
+    """The words of a text, lower-cased, each with a space on both sides; a word has none in it."""
+    return pl.lit(" ") + words(text).list.join(" ") + pl.lit(" ")

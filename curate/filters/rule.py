@@ -111,7 +111,7 @@ def bounded(column: str, minimum: float | None, maximum: float | None, *, inclus
 
 
 def ratio_at_most(part: pl.Expr, whole: pl.Expr, ratio: float, *, inclusive: bool) -> pl.Expr:
-    """part / whole <= ratio, or <, exactly: of integers from 0 to 2**31, the ratio being the decimal that is written."""
+    """part / whole <= ratio, or <, exactly: of integers from 0 to 2**31, the ratio the decimal that is written."""
     # Beyond these no quotient of two such integers lies, but 0.
     decimal = Fraction(str(min(max(ratio, 2.0**-32), 2.0**31) if ratio > 0 else 0.0))
     wide = pl.Int64 if max(decimal.numerator, decimal.denominator) < 2**31 else pl.Int128

@@ -1,10 +1,10 @@
 """Confident by two thresholds: SAM's stability (Kirillov et al. 2023, arXiv 2304.02643, section 4 and appendix B).
 
 stability = |{x > high}| / |{x > low}| over the numbers x of a list column (SAM: a mask's logits, high 1, low -1),
-both comparisons strict; null where nothing is above `low`. A sample is kept from `min` on (0.95, kept).
-With `score` and `lower` in the place of `column`, two scalars: a score and its lower bound, such as the smallest of
-the scores of perturbed copies. stability = lower / score; null where the score is not above 0. `min_score` is SAM's
-other threshold, the predicted IoU, and strict (0.88).
+both comparisons strict; null where nothing is above `low`, or a number is NaN. A sample is kept from `min` on
+(0.95, kept). With `score` and `lower` in the place of `column`, two scalars: a score and its lower bound, such as the
+smallest of the scores of perturbed copies. stability = lower / score; null where the score is not above 0, or either
+is NaN. `min_score` is SAM's other threshold, the predicted IoU, and strict (0.88).
 """
 
 from typing import ClassVar
@@ -50,8 +50,11 @@ class Stability(Filter):
     def stability(self) -> pl.Expr:
         """The share itself, a float; null where it is none."""
         if self.column is not None:
-            above = [pl.col(self.column).list.eval(pl.element() > bound).list.sum() for bound in (self.high, self.low)]
+            numbers = pl.col(self.column)
+            measured = ~numbers.list.eval(pl.element().is_nan()).list.any()
+            above = [numbers.list.eval(pl.element() > bound).list.sum() for bound in (self.high, self.low)]
+            above[1] = pl.when(measured).then(above[1])
         else:
             assert self.lower is not None and self.score is not None
             above = [pl.col(self.lower), pl.col(self.score)]
-        return pl.when(above[1] > 0).then(above[0] / above[1])
+        return pl.when(above[1].fill_nan(None) > 0).then(above[0] / above[1]).fill_nan(None)

@@ -1,4 +1,8 @@
-"""Any condition over any signal, in SQL's `WHERE` language (Polars' dialect)."""
+"""Any condition over any signal, in SQL's `WHERE` language (Polars' dialect).
+
+A condition that is null drops a sample as `:null`. NaN is a number here, as SQL has it: larger than every other and
+equal to itself, so `score > 0.3` keeps it. Use `score` for bounds to which NaN is unmeasured.
+"""
 
 from typing import ClassVar
 

@@ -60,7 +60,7 @@ filters:
   - semdedup: {model: eye, clusters: 8, epsilon: 0.005}
   - score: {column: brightness, min: 0.02}
   - where: {sql: "entropy > 0"}
-  - laion_safety: {model: look, unsafe: [letter], drop: []}
+  - laion_safety: {model: look, unsafe: [letter], worse: [animal]}
   - clip_score: {model: dfn, top: 0.5, of: survivors}
   - any_of: [{where: {sql: words > 5}}, {score: {column: clip_score_dfn, min: 0}}]
   - all_of: [{align_text: {}}, {language: {keep: [en]}}]

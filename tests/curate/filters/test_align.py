@@ -1,6 +1,7 @@
 """RECIPES' boundary tables of ALIGN, DataComp's basic filter and FILIP."""
 
 import re
+from fractions import Fraction
 
 import polars as pl
 import pytest
@@ -10,7 +11,9 @@ from curate import schema as c
 from curate.filters import align_image, align_text
 from curate.filters.align_image import AlignImage
 from curate.filters.align_text import AlignText
+from curate.filters.datacomp_basic import DataCompBasic
 from curate.filters.language import LanguageFilter
+from curate.filters.rule import ratio_at_most
 from curate.subset import decide
 from tests.conftest import samples
 
@@ -83,3 +86,44 @@ def test_golden_a4_filip_asks_for_english_and_ten_repeats_and_for_nothing_else()
 def test_the_fewest_words_are_not_above_the_most():
     with pytest.raises(ValueError, match="the fewest"):
         AlignText(words=(4, 3))
+
+
+RATIOS = [
+    1.0,
+    1.1,
+    1.15,
+    1.29,
+    2.3,
+    3.0,
+    3.14159,
+    1.1000000000000001,
+    3.3333333333333335,
+    0.2,
+    0.29,
+    0.0,
+    1e-300,
+    1e300,
+]
+
+
+@pytest.mark.parametrize("ratio", [*RATIOS, float("inf")])
+@pytest.mark.parametrize("inclusive", [True, False])
+def test_a_ratio_is_exactly_the_decimal_that_is_written(ratio, inclusive):
+    sides = [1, 2, 3, 10, 20, 29, 100, 110, 115, 129, 200, 230, 1000, 2**31 - 1]
+    frame = pl.DataFrame([(a, b) for a in [0, *sides] for b in sides], ["part", "whole"], orient="row")
+    found = frame.select(ratio_at_most(pl.col("part"), pl.col("whole"), ratio, inclusive=inclusive))
+    bound = 2**40 if ratio == float("inf") else Fraction(str(ratio))
+    exact = [Fraction(a, b) for a, b in frame.rows()]
+    assert found.to_series().to_list() == [one <= bound if inclusive else one < bound for one in exact]
+
+
+def test_a_ratio_of_two_digits_does_not_round():
+    frame = samples(3, image_captions=[1] * 3, language=["en"] * 3, whitespace_words=[9] * 3, chars=[99] * 3)
+    frame = frame.with_columns(pl.Series(c.ORIGINAL_WIDTH, [230, 231, 229]), pl.lit(200).alias(c.ORIGINAL_HEIGHT))
+    assert 1.15 * 200 < 230
+    for item, kept in (
+        (AlignImage(max_aspect_ratio=1.15, inclusive=True), [True, False, True]),
+        (AlignImage(max_aspect_ratio=1.15, min_short_side=100), [False, False, True]),
+        (DataCompBasic(max_aspect_ratio=1.15), [True, False, True]),
+    ):
+        assert decide(frame, [item], {}).keep.tolist() == kept

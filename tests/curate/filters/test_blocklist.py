@@ -66,3 +66,31 @@ def test_only_what_is_listed_is_read(tmp_path):
     assert Blocklist(domains="x", phash="y").reads() == {c.URL, c.PHASH}
     with pytest.raises(InputError):
         Blocklist(domains=str(tmp_path / "none.txt")).identity()
+
+
+@pytest.mark.parametrize(
+    "entry",
+    ["https://spam.example/", "https://spam.example", "HTTP://me@Spam.example:80/", "spam.example:80", "spam.example/",
+     "*.spam.example", "spam.example."],
+)  # fmt: skip
+def test_of_an_address_the_host_counts(tmp_path, entry):
+    urls = pl.Series(["http://spam.example/a.jpg", "http://a.spam.example/", "http://good.example/spam.example"])
+    found = keeps(tmp_path, f"{entry}\n", {c.URL: urls}, domains=None)
+    assert found == ["blocklist.domains", "blocklist.domains", None]
+
+
+def test_an_address_of_numbers_counts_too(tmp_path):
+    urls = pl.Series(["http://[2001:DB8::1]:80/a.jpg", "http://10.0.0.7/", "http://[2001:db8::2]/"])
+    found = keeps(tmp_path, "http://[2001:db8::1]/\n10.0.0.7:8080\n", {c.URL: urls}, domains=None)
+    assert found == ["blocklist.domains", "blocklist.domains", None]
+
+
+@pytest.mark.parametrize(
+    "entry",
+    ["spam.example/x", "https://spam.example/x", "https://spam.example/?q", "0.0.0.0 spam.example", "||spam.example^",
+     "a,b.example", "spam..example", "*", ".", "a.*.example", "spam.example:http", "//spam.example", "https://", "::1"],
+)  # fmt: skip
+def test_what_is_no_host_is_named_with_its_line(tmp_path, entry):
+    with pytest.raises(InputError, match=r"list\.txt:3: not a host, such as spam\.example: ") as error:
+        keeps(tmp_path, f"# ads\ngood.example\n{entry}\n", {c.URL: pl.Series(["http://a.example/"])}, domains=None)
+    assert entry in str(error.value) and error.value.hint == "check `domains` of the filter blocklist"

@@ -17,7 +17,7 @@ def kept(scores, fraction):
     return top_fraction(pl.Series(scores, dtype=pl.Float32), uids, asked, fraction).fill_null(False).to_list()
 
 
-def test_exactly_the_fraction_is_kept_where_datacomp_keeps_one_more():
+def test_golden_a6_exactly_the_fraction_is_kept_where_datacomp_keeps_one_more():
     assert kept([i / 10 for i in range(1, 11)], 0.3) == [False] * 7 + [True] * 3
     assert sum(kept([0.5] * 10, 0.3)) == 3  # ties are broken by uid
     assert kept([0.5] * 10, 0.3)[:3] == [True] * 3

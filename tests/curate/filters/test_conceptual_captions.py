@@ -65,3 +65,9 @@ def test_a_noun_is_asked_for_where_a_tagger_says():
     rows = [{"noun": True}, {"noun": False}, {"noun": None}]
     assert reasons(rows, noun_column="noun") == [None, "noun", "noun:null"]
     assert "noun" not in ConceptualCaptions().reads() and "noun" in ConceptualCaptions(noun_column="noun").reads()
+
+
+def test_a_bound_on_repeated_words_is_the_decimal_that_is_written():
+    assert 0.29 * 100 < 29
+    rows = [{c.WORDS: 100, c.DISTINCT_WORDS: 71}, {c.WORDS: 100, c.DISTINCT_WORDS: 70}]
+    assert reasons(rows, max_repetition=0.29, min_word_count=20) == [None, "max_repetition"]

@@ -88,7 +88,7 @@ def test_an_unmeasured_image_is_dropped_as_such():
 
 @settings(max_examples=25, deadline=None)
 @given(st.integers(0, 10**6), st.floats(0.3, 0.8), st.floats(0.0, 0.19))
-def test_raising_the_threshold_never_merges_and_order_does_not_matter(seed, low, more):
+def test_golden_a8_raising_the_threshold_never_merges_and_order_does_not_matter(seed, low, more):
     vectors = unit(60, 6, seed)
     pairs = merged(dedup(low, k=None).passes()[0], embedded(vectors))["pairs"]
     everyone = np.ones(60, bool)
@@ -99,7 +99,7 @@ def test_raising_the_threshold_never_merges_and_order_does_not_matter(seed, low,
     assert (wide[wide] == wide).all() and (wide <= np.arange(60)).all()  # named by its smallest
 
 
-def test_a_second_pass_removes_nothing():
+def test_golden_a8_a_second_pass_removes_nothing():
     vectors = unit(300, 24)
     first = kept(answer(vectors, dedup(0.6, k=None)))
     assert 1 < len(first) < 300
@@ -126,3 +126,17 @@ def test_a_pool_without_images():
     assert (
         decide(samples(3), [item], tables).table.column(c.REASON).to_pylist() == ["embedding_dedup.threshold:null"] * 3
     )
+
+
+def test_copies_are_above_any_threshold():
+    vectors = unit(50, 24)
+    assert kept(answer(np.concatenate([vectors, vectors]), dedup(0.99999))) == list(range(50))
+
+
+@pytest.mark.parametrize("options", [{"keep_by": "score"}, {"keep": "largest"}, {"keep": "smallest"}])
+def test_a_text_that_is_gone_does_not_speak_for_its_image(options):
+    # Image z has two texts; the better one, of another size, went before.
+    columns = {"score": [9.0, 1.0, 5.0], "words": [1, 5, 5], c.IMAGE_UID: ["z", "z", "b"]}
+    sizes = {"largest": [900, 300, 500], "smallest": [100, 900, 500]}.get(options.get("keep"), [1, 1, 1])
+    table = answer(turned(0, 0, 5), Where(sql="words > 2"), dedup(**options), **columns, **{c.ORIGINAL_WIDTH: sizes})
+    assert kept(table) == [2]

@@ -54,3 +54,18 @@ def test_a_set_that_could_not_be_measured_keeps_nothing():
     vectors, which = blobs(50)
     empty = {"image_based": outside(vectors[:2])["image_based"].clear()}
     assert ask(frame(vectors, which), [ImageBased(**ITEM)], outside=empty).kept == 0
+
+
+def test_a_pool_without_embeddings_is_unmeasured():
+    vectors, which = blobs(50)
+    table = frame(vectors, which).with_columns(pl.lit(None, pl.Array(pl.Float16, 16)).alias(c.embedding("m")))
+    answer = ask(table, [ImageBased(**ITEM)], outside=outside(vectors[:2]))
+    assert set(answer.table[c.REASON].to_pylist()) == {"image_based.cluster:null"}
+
+
+def test_what_is_no_vector_of_the_set_is_left_out():
+    vectors, which = blobs(50)
+    broken = vectors[:2].copy()
+    broken[0, 3] = np.nan
+    found = [ask(frame(vectors, which), [ImageBased(**ITEM)], outside=outside(s)).keep for s in (broken, vectors[1:2])]
+    assert np.array_equal(*found) and 0 < found[0].sum() < 50

@@ -18,3 +18,9 @@ def test_the_score_that_equals_the_bound_is_kept():
 def test_what_is_no_code_is_refused(keep):
     with pytest.raises(ValueError, match=r"ISO 639|at least 1"):
         LanguageFilter(keep=keep)
+
+
+def test_a_score_of_nan_is_unmeasured():
+    frame = samples(2, language=["en", "en"], language_score=[float("nan"), 0.9])
+    reasons = decide(frame, [LanguageFilter(min_score=0.5)], {}).table.column(c.REASON).to_pylist()
+    assert reasons == ["language.min_score:null", None]

@@ -57,7 +57,7 @@ def visits(phrases, seed_answer, cap, least):
     return pool
 
 
-def test_the_union_is_that_of_the_papers_visits():
+def test_golden_a15_the_union_is_that_of_the_papers_visits():
     rng = np.random.default_rng(0)
     names = np.array(["a", "b", "c", "d", "e", "f"])
     phrases = [sorted(set(rng.choice(names, 2, p=[0.5, 0.3, 0.1, 0.05, 0.03, 0.02]).tolist())) for _ in range(300)]

@@ -30,3 +30,9 @@ def test_a_single_colour_is_told_by_the_luma():
     reasons = decide(frame, [M3WImage()], {}).table.column(c.REASON).to_pylist()
     single = "m3w_image.single_colour"
     assert reasons == [single, single, None, f"{single}:null"]
+
+
+def test_a_contrast_of_nan_is_unmeasured():
+    frame = samples(2, contrast=[float("nan"), 0.5])
+    reasons = decide(frame, [M3WImage()], {}).table.column(c.REASON).to_pylist()
+    assert reasons == ["m3w_image.single_colour:null", None]

@@ -27,7 +27,8 @@ def brute(item, table, alive):
     there = table.filter(alive).drop_nulls(c.embedding("m")).unique(c.IMAGE_UID)
     rows = there.join(tables["images"], on=c.IMAGE_UID).sort(c.CLUSTER, "position")
     vectors = rows[c.embedding("m")].to_numpy().astype(np.float64)
-    near = (vectors @ vectors.T).astype(np.float32).astype(np.float64)
+    near = np.minimum(vectors @ vectors.T, 1).astype(np.float32).astype(np.float64)
+    near[(vectors[:, None] == vectors).all(axis=-1)] = 1
     near[rows[c.CLUSTER].to_numpy()[:, None] != rows[c.CLUSTER].to_numpy()] = 0
     most = np.maximum(np.tril(near, -1).max(axis=1), 0)
     return most, set(rows[c.IMAGE_UID].filter(pl.Series(most <= 1 - (item.epsilon or 0))))
@@ -97,7 +98,7 @@ def test_a_smaller_epsilon_keeps_more_and_needs_no_other_pass():
     assert len({(item.work.name, item.work.identity()) for item in items}) == 1
 
 
-def test_a_second_pass_over_the_same_clusters_removes_only_what_those_before_do():
+def test_golden_a8_a_second_pass_over_the_same_clusters_removes_only_what_those_before_do():
     table, item = whole(), SemDeDupFilter(**SMALL, epsilon=0.1)
     once = kept(table, ask(table, [item]))
     alive = table[c.IMAGE_UID].is_in(list(once))
@@ -108,3 +109,19 @@ def test_a_second_pass_over_the_same_clusters_removes_only_what_those_before_do(
 def test_epsilon_or_a_fraction(wrong):
     with pytest.raises(ValidationError):
         SemDeDupFilter(model="m", clusters=5, **wrong)
+
+
+@pytest.mark.parametrize("of", ["pool", "survivors"])
+def test_the_smallest_epsilon_takes_copies(of):
+    vectors = blobs(100, spread=3.0, width=64)[0]
+    table = frame(np.concatenate([vectors, vectors]), np.zeros(200, int))
+    answer = ask(table, [SemDeDupFilter(model="m", clusters=3, epsilon=0.00001, of=of)])
+    assert answer.kept == 100
+
+
+@pytest.mark.parametrize("item", [{"epsilon": 0.1}, {"keep_fraction": 0.5}, {"epsilon": 0.1, "of": "pool"}])
+def test_a_pool_without_embeddings_is_unmeasured(item):
+    table = whole().with_columns(pl.lit(None, pl.Array(pl.Float16, 16)).alias(c.embedding("m")))
+    answer = ask(table, [SemDeDupFilter(**SMALL, **item)])
+    rule = next(name for name in item if name != "of")
+    assert set(answer.table[c.REASON].to_pylist()) == {f"semdedup.{rule}:null"}

@@ -40,3 +40,15 @@ def test_one_form(given):
 def test_lists_of_integers_too():
     frame = samples(1, logits=pl.Series([[0, 2, 3]], dtype=pl.List(pl.Int32)))
     assert frame.select(Stability(column="logits").stability())["logits"].to_list() == [pytest.approx(2 / 3)]
+
+
+def test_nan_is_unmeasured():
+    nan, null = float("nan"), "stability.min:null"
+    frame = samples(3, logits=[[2.0, nan], [nan, nan], [2.0, float("inf")]])
+    assert decide(frame, [Stability(column="logits")], {}).table.column(c.REASON).to_pylist() == [null, null, None]
+    frame = samples(4, iou=[nan, 0.9, nan, float("inf")], worst=[0.9, nan, nan, float("inf")])
+    item = Stability(score="iou", lower="worst")
+    assert decide(frame, [item], {}).table.column(c.REASON).to_pylist() == [null] * 4
+    item = Stability(score="iou", lower="worst", min_score=0.5)
+    score = "stability.min_score:null"
+    assert decide(frame, [item], {}).table.column(c.REASON).to_pylist() == [score, null, score, null]

@@ -104,7 +104,7 @@ def answers(item):
 
 
 def test_laions_tags():
-    item = LaionSafety(model="look", unsafe=["hot", "bad"])
+    item = LaionSafety(model="look", unsafe=["hot", "bad"], drop=["NSFW"])
     assert answers(item) == {"tag": [False, True, True, True, None]}
     unsure = LaionSafety(model="look", unsafe=["hot", "bad"], drop=["NSFW", "UNSURE"])
     assert answers(unsure)["tag"] == [False, False, False, True, None]
@@ -112,11 +112,50 @@ def test_laions_tags():
 
 def test_laions_keywords_and_worse_categories_count_only_where_an_image_is_not_unlikely(tmp_path):
     (tmp_path / "words.txt").write_text("child\n\n")
-    item = LaionSafety(
-        model="look", unsafe=["hot", "bad"], drop=[], keywords=str(tmp_path / "words.txt"), worse=["cold"]
-    )
+    item = LaionSafety(model="look", unsafe=["hot", "bad"], keywords=str(tmp_path / "words.txt"), worse=["cold"])
     assert answers(item) == {"keywords": [True, False, True, True, None], "worse": [True, False, False, True, None]}
     assert item.reads() == {"look_first", "look_second", "caption"}
     before = item.identity()
     (tmp_path / "words.txt").write_text("other")
     assert item.identity() != before
+
+
+def said(tmp_path, listed, *captions):
+    (tmp_path / "words.txt").write_bytes(listed)
+    item = LaionSafety(model="look", unsafe=["hot"], keywords=str(tmp_path / "words.txt"))
+    hot = pl.Series(["hot"] * len(captions))
+    rows = pl.DataFrame({"look_first": hot, "look_second": hot, "caption": pl.Series(captions, dtype=pl.String)})
+    (rule,) = item.rules()
+    return [not keep for keep in rows.select(rule.keep.alias("k"))["k"].to_list()]
+
+
+def test_a_list_with_a_mark_of_its_encoding_is_read_as_without(tmp_path):
+    assert said(tmp_path, b"\xef\xbb\xbfchild # a comment\n", "a child", "a cat") == [True, False]
+
+
+def test_a_keyword_of_several_words_is_found_where_they_follow_one_another(tmp_path):
+    captions = [
+        "so Under  AGE.",
+        "under-age",
+        "of age, under",
+        "thunder age",
+        "under aged",
+        "UNDER, age!",
+        None,
+        "",
+        "ORT",
+    ]
+    expected = [True, False, False, False, False, True, False, False, True]
+    assert said(tmp_path, b"under age\nOrt\n", *captions) == expected
+
+
+def test_a_list_of_none_finds_none_and_a_line_without_a_word_is_named(tmp_path):
+    assert said(tmp_path, b"# none yet\n", "a", "") == [False, False]
+    with pytest.raises(InputError, match=r"words\.txt:2: no word: '!!'"):
+        said(tmp_path, b"a\n!!\n", "a")
+
+
+def test_laion_drops_none_for_its_tag_alone_and_something_must_be_asked():
+    assert LaionSafety(model="look", unsafe=["hot"], worse=["cold"]).drop == []
+    with pytest.raises(ValueError, match="at least one of drop, keywords, worse"):
+        LaionSafety(model="look", unsafe=["hot"])

@@ -25,7 +25,7 @@ def hexes(images):
     return [f"{int(value):016x}" for value in phash(images)]
 
 
-def test_published_values_of_the_hash():
+def test_golden_a7_published_values_of_the_hash():
     noise = np.random.default_rng(0).integers(0, 256, (32, 32)).astype(np.uint8)
     ramp = np.tile(np.linspace(0, 255, 64).astype(np.uint8), (64, 1))
     images = [grey(noise), grey(np.full((32, 32), 128)), grey(np.zeros((40, 40))), grey(ramp), grey(ramp[:, ::-1])]

@@ -48,6 +48,7 @@ def room(tmp_path_factory):
     pq.write_table(pa.table({"jpg": [picture(1)], "label": ["a"]}), folder / "eval/objects.parquet")
     for name, text in {
         "words.txt": "cat",
+        "unsafe-words.txt": "cat",
         "metadata.txt": "cat\ndog",
         "blocked-hosts.txt": "b.example",
         "blocked-sha256.txt": "0" * 64,

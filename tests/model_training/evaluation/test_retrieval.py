@@ -30,6 +30,16 @@ def test_golden_c2_two_images_with_two_captions_each():
     assert all(hits.dtype == bool for hits in recall_hits(SIMILARITY, TWO_EACH, 1))
 
 
+def test_golden_c2_true_recall_and_averaged_captions_are_other_metrics():
+    places = np.argsort(-SIMILARITY, axis=1, kind="stable")
+    true_recall = [np.mean([(TWO_EACH[p[:k]] == i).mean() * k / 2 for i, p in enumerate(places)]) for k in (1, 2, 3)]
+    assert true_recall == [0.25, 0.5, 0.75]
+    ours = [recall_hits(SIMILARITY, TWO_EACH, k)[0].mean() for k in (1, 2, 3)]
+    assert ours == [0.5, 0.5, 1]
+    averaged = SIMILARITY.reshape(2, 2, 2).mean(axis=2)  # 2 images, 2 mean captions: (.65, .25), (.65, .275)
+    assert [(averaged.argsort(1)[:, ::-1][:, :k] == np.arange(2)[:, None]).any(1).mean() for k in (1, 2)] == [0.5, 1]
+
+
 @st.composite
 def similarities(draw, levels=4):
     images = draw(st.integers(1, 6))

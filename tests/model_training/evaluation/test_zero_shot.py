@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from curate.errors import InputError
 from model_training.evaluation.items import Item
 from model_training.evaluation.ranking import rank_of
+from model_training.evaluation.vectors import unit
 from model_training.evaluation.zero_shot import Classes, class_vectors, classification_metrics, zero_shot
 from tests.model_training.evaluation.made import Written, colour, png
 
@@ -24,6 +25,21 @@ def test_golden_c1_every_prompt_counts_alike_however_long_its_vector(length):
     found = class_vectors(encoder, Classes(("cat",), ("a {}", "the {}")))
     np.testing.assert_allclose(found, [[0.894427, 0.447214]], atol=1e-6)
     assert found.dtype == np.float32
+
+
+def test_golden_c1_without_the_first_normalisation_the_long_vector_would_decide():
+    encoder = Written(texts={"a cat": (1, 0), "the cat": (6, 8)})
+    found = class_vectors(encoder, Classes(("cat",), ("a {}", "the {}")))
+    forgotten = unit(encoder.encode_texts(["a cat", "the cat"]).mean(axis=0, keepdims=True), "x")
+    np.testing.assert_allclose(forgotten, [[0.658505, 0.752577]], atol=1e-6)
+    assert abs(found - forgotten).max() > 0.2
+
+
+def test_golden_c1_scaling_the_logits_never_changes_the_top_k():
+    rng = np.random.default_rng(0)
+    logits, own = rng.normal(size=(50, 9)), rng.integers(0, 9, 50)
+    for scale in (1e-3, 100, 1e6):
+        np.testing.assert_array_equal(rank_of(scale * logits, own), rank_of(logits, own))
 
 
 def test_class_vectors_do_not_depend_on_the_batch():

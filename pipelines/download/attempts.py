@@ -73,8 +73,8 @@ class Attempts:
 
     async def _bounded(self, trail: Trail) -> Fetched:
         try:
-            async with asyncio.timeout(self._policy.timeout):
-                fetched = await self._walk(trail)
+            async with asyncio.timeout(self._policy.timeout) as deadline:
+                fetched = await self._walk(trail, deadline)
         except TimeoutError:
             fetched = Fetched(Outcome.TIMEOUT, message=f"not done after {self._policy.timeout:g} s")
         except NotAsked as refused:
@@ -86,7 +86,7 @@ class Attempts:
             fetched = fetched.but(outcome=Outcome.BAD_REDIRECT)
         return fetched
 
-    async def _walk(self, trail: Trail) -> Fetched:
+    async def _walk(self, trail: Trail, deadline: asyncio.Timeout) -> Fetched:
         """Ask, and follow redirects. A host's connection is held while it is asked, and never two at a time."""
         first = site(trail.target)
         while trail.hops <= self._policy.max_redirects:
@@ -97,8 +97,7 @@ class Attempts:
             if trail.hops:
                 if trail.rules and site(target) == first and (refused := self.disallowed(trail.rules, target)):
                     return refused
-                await self._turns.another(trail.key)
-                trail.connected = True
+                await self._turn(trail, deadline)
             answer = await self._ask(trail)
             self._turns.leave(trail.key)
             trail.connected = False
@@ -108,6 +107,20 @@ class Attempts:
             trail.target = follow(target, answer)
             self._gate.check(trail.target)
         return Fetched(Outcome.BAD_REDIRECT, message=f"more than {self._policy.max_redirects} redirects")
+
+    async def _turn(self, trail: Trail, deadline: asyncio.Timeout) -> None:
+        """A connection of the host that a redirect leads to.
+
+        Waiting for our own politeness is no time of the URL's, as it is none before its first host; but no longer
+        than a URL may take.
+        """
+        now, ends = asyncio.get_running_loop().time, deadline.when()
+        assert ends is not None
+        left = ends - now()
+        deadline.reschedule(now() + self._policy.timeout)
+        await self._turns.another(trail.key)
+        trail.connected = True
+        deadline.reschedule(now() + left)
 
     async def _ask(self, trail: Trail) -> Fetched | str:
         def answered() -> bool:

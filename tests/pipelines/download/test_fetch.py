@@ -362,6 +362,31 @@ def test_waiting_for_a_busy_host_is_not_a_timeout(ask, jpeg) -> None:
     assert {r.outcome for r in talk.results} == {Outcome.OK}
 
 
+def test_waiting_for_a_turn_at_the_host_of_a_redirect_is_not_a_timeout(ask, jpeg, monkeypatch) -> None:
+    """In a cluster a worker may have to ask who else is at that host, and to wait."""
+    real = turns.Turns.another
+
+    async def late(self, key) -> None:
+        await asyncio.sleep(0.6)
+        await real(self, key)
+
+    monkeypatch.setattr(turns.Turns, "another", late)
+    answers = {"/a": ask.redirect("/b"), "/b": ask.redirect("/c"), "/c": ask.reply(jpeg)}
+    assert ask(answers, "/a", timeout=0.8, retries=0).only.outcome is Outcome.OK
+
+
+def test_no_host_of_a_redirect_is_waited_for_without_end(ask, jpeg) -> None:
+    async def stalls(connection) -> None:
+        await asyncio.sleep(1.5)
+        await connection.send(ask.reply(jpeg))
+
+    answers = {f"/to{n}": stalls for n in range(4)} | {f"/{n}": ask.redirect(f"/to{n}") for n in range(4)}
+    began = time.monotonic()
+    talk = ask(answers, *(f"/{n}" for n in range(4)), per_host=1, timeout=0.5, retries=0)
+    assert {r.outcome for r in talk.results} == {Outcome.TIMEOUT}
+    assert time.monotonic() - began < 6
+
+
 def test_results_wait_in_hand_for_a_slow_reader(web, ask, jpeg) -> None:
     """Bodies do not pile up: nothing new is asked for while results are not taken."""
 

@@ -112,12 +112,12 @@ class Attempts:
         """A connection of the host that a redirect leads to.
 
         Waiting for our own politeness is no time of the URL's, as it is none before its first host; but no longer
-        than a URL may take, and a host may ask to be left alone.
+        than a URL may take.
         """
         now, ends = asyncio.get_running_loop().time, deadline.when()
         assert ends is not None
         left = ends - now()
-        deadline.reschedule(now() + self._policy.timeout + self._policy.max_retry_after)
+        deadline.reschedule(now() + self._policy.timeout)
         await self._turns.another(trail.key)
         trail.connected = True
         deadline.reschedule(now() + left)

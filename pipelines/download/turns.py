@@ -283,6 +283,8 @@ class Turns:
         for key, grant in grants.items():
             line, report, _ = sent[key]
             line.take(grant, report.running + report.waiting, now, asked_at + self._limits.lease / 2)
+            if grant.connections and grant.starts is None and grant.failures >= self._limits.first_failures:
+                line.answered = True  # another worker: to a host that never answered nobody would get so many
             if grant.closed and not line.news.answers:
                 line.closed, line.closed_until = grant.closed, now + grant.closed.seconds
             self._serve(line)

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 import polars as pl
 
 from curate import schema as c
-from curate.corpus import CorpusPass, Tables
+from curate.corpus import CorpusPass, Tables, widest
 from curate.corpus.alt_text_counts import AltTextCounts
 from curate.errors import InputError
 from curate.filters.rule import Filter
@@ -68,11 +68,8 @@ def _uids(frame: pl.DataFrame) -> Iterable[str]:
 
 
 def _passes(filters: Sequence[Filter], there: Sequence[str]) -> list[CorpusPass]:
-    """Those that the filters name, of two with one name the one with more; and the counts, if they are read."""
-    found: dict[str, CorpusPass] = {}
-    for work in (work for item in filters for work in item.passes()):
-        known = found.get(work.name)
-        found[work.name] = work if known is None else max(known, work, key=lambda w: w.identity())
+    """Those that the filters name, of two with one name the wider one; and the counts, if they are read."""
+    found = widest(work for item in filters for work in item.passes())
     read = set().union(*(item.reads() for item in filters)) - set(there)
     if read & set(AltTextCounts.schema.names):
         found.setdefault(AltTextCounts.name, AltTextCounts())

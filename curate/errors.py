@@ -11,6 +11,9 @@ Exit code 1 is a bug and 2 is wrong usage of the command line; 130 and 143 are a
 A bad *sample* is never an exception: it is a null and an outcome from a closed list (`curate.schema`).
 """
 
+import difflib
+from collections.abc import Iterable
+
 
 class CurateError(Exception):
     """An error that names the place and, in `hint`, the next command or edit."""
@@ -47,3 +50,12 @@ class QuarantineError(CurateError):
 
 class MachineError(CurateError):
     exit_code = 7
+
+
+def did_you_mean(word: str, known: Iterable[object]) -> str:
+    """The end of a message about a name that is not known: the nearest that is, or all of them."""
+    names = [str(name) for name in known]
+    close = difflib.get_close_matches(str(word), names, 1)
+    if close:
+        return f", did you mean {close[0]!r}?"
+    return f"; there are {', '.join(sorted(names))}" if names else ""

@@ -1,6 +1,5 @@
 """Do the filters' conditions fit the columns that they read? Asked before a download, of a table with those columns."""
 
-import difflib
 from collections.abc import Iterator
 
 import polars as pl
@@ -8,7 +7,7 @@ import pyarrow as pa
 
 from curate import schema as c
 from curate.corpus import CorpusPass
-from curate.errors import RecipeError
+from curate.errors import RecipeError, did_you_mean
 from curate.filters.rule import Filter, Rule
 from pipelines.columns import schemas
 from pipelines.recipe import Recipe
@@ -34,9 +33,7 @@ def _problems(recipe: Recipe) -> Iterator[tuple[Location, str]]:
         at: Location = ("filters", i, item.type)
         unknown = sorted(item.reads() - set(table.columns))
         for column in unknown:
-            close = difflib.get_close_matches(column, table.columns, 1)
-            others = f", did you mean {close[0]!r}?" if close else f"; there are {', '.join(sorted(table.columns))}"
-            yield _at(at, item, "sql"), f"no signal is called {column!r}{others}"
+            yield _at(at, item, "sql"), f"no signal is called {column!r}{did_you_mean(column, table.columns)}"
         for work in item.passes():
             if lacking := _lacking(work, places):
                 yield _at(at, item, "model"), lacking

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 import pyarrow as pa
 
 from curate import schema as c
-from curate.corpus import CorpusPass
+from curate.corpus import CorpusPass, widest
 from curate.corpus.alt_text_counts import AltTextCounts
 from curate.corpus.hash_pairs import HashPairs
 from curate.errors import RecipeError
@@ -67,16 +67,9 @@ def families(recipe: Recipe) -> list[str]:
 
 def passes(recipe: Recipe) -> list[CorpusPass]:
     """The corpus passes that this recipe runs, each after those that it reads; of two with one name the wider one."""
-    found: dict[str, CorpusPass] = {}
     folders = wanted(recipe, read_by_filters(recipe))
-    for kind in PASSES:
-        if kind.name in recipe.statistics or pass_folder(kind.name) in folders:
-            found[kind.name] = kind()
-    for item in recipe.filters:
-        for work in item.passes():
-            known = found.get(work.name)
-            found[work.name] = work if known is None else max(known, work, key=lambda w: w.identity())
-    return _in_order(found)
+    plain = [kind() for kind in PASSES if kind.name in recipe.statistics or pass_folder(kind.name) in folders]
+    return _in_order(widest([*plain, *(work for item in recipe.filters for work in item.passes())]))
 
 
 def _in_order(found: dict[str, CorpusPass]) -> list[CorpusPass]:

@@ -3,7 +3,6 @@
 All mistakes of a file are reported at once. Paths are relative to the recipe's folder.
 """
 
-import difflib
 import os
 from collections.abc import Sequence
 from pathlib import Path
@@ -13,7 +12,7 @@ import yaml
 from pydantic import BaseModel, Field, ValidationError, model_validator
 
 from curate import schema as c
-from curate.errors import RecipeError
+from curate.errors import RecipeError, did_you_mean
 from curate.filters import FILTERS, Filter
 from pipelines.recipe_download import Download, download_problems
 from pipelines.recipe_models import LinearHead, Model, OpenClip, Timm, model_problems
@@ -151,7 +150,7 @@ def _filters(items: Any, problems: list[tuple[Location, str]]) -> list[tuple[int
             continue
         (name, parameters), at = next(iter(item.items())), ("filters", i)
         if name not in types:
-            problems.append(((*at, name), f"no filter is called {name!r}{_similar(name, types)}"))
+            problems.append(((*at, name), f"no filter is called {name!r}{did_you_mean(name, types)}"))
             continue
         try:
             found.append((i, types[name].model_validate(parameters or {})))
@@ -172,7 +171,7 @@ def _agree(filters: list[tuple[int, Filter]], models: set[str]) -> list[tuple[Lo
             problems.append((at, f"{item.stage!r} is there twice; give this one a `name`"))
         seen.add(item.stage)
         for model in sorted(item.models() - models):
-            hint = _similar(model, models) or "; declare it under `models`"
+            hint = did_you_mean(model, models) or "; declare it under `models`"
             problems.append(((*at, "model"), f"no model is called {model!r}{hint}"))
     return problems
 
@@ -212,7 +211,7 @@ def _explain(error: Any, model: type[BaseModel]) -> tuple[Location, str]:
         loc = (*loc[:2], *loc[3:])  # pydantic puts the kind there
     message = error["msg"].removeprefix("Value error, ")
     if error["type"] == "extra_forbidden":
-        return loc, f"unknown key {loc[-1]!r}{_similar(str(loc[-1]), _keys(model, loc[:-1]))}"
+        return loc, f"unknown key {loc[-1]!r}{did_you_mean(str(loc[-1]), _keys(model, loc[:-1]))}"
     if error["type"] == "missing":
         return loc, f"{'.'.join(map(str, loc))} is missing"
     given = error.get("input")
@@ -228,13 +227,6 @@ def _keys(model: Any, loc: Location) -> list[str]:
         inner = [a for a in (field.annotation, *getattr(field.annotation, "__args__", ())) if isinstance(a, type)]
         model = next((a for a in inner if issubclass(a, BaseModel)), model)
     return [field.alias or name for name, field in model.model_fields.items()]
-
-
-def _similar(word: str, known: Any) -> str:
-    close = difflib.get_close_matches(str(word), [str(k) for k in known], 1)
-    if close:
-        return f", did you mean {close[0]!r}?"
-    return f"; there are {', '.join(sorted(map(str, known)))}" if known else ""
 
 
 def _absolute(recipe: Recipe, base: Path) -> Recipe:

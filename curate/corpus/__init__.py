@@ -68,3 +68,12 @@ class CorpusPass:
     def per_sample(self, tables: Tables, frame: pl.DataFrame) -> pa.Table | None:
         """The columns of `schema` for one shard, in row order."""
         return None
+
+
+def widest(works: Iterable[CorpusPass]) -> dict[str, CorpusPass]:
+    """By name; of two with one name the one whose parameters reach further, of equal ones the first."""
+    found: dict[str, CorpusPass] = {}
+    for work in works:
+        known = found.get(work.name)
+        found[work.name] = work if known is None else max(known, work, key=lambda w: w.identity())
+    return found

@@ -10,7 +10,6 @@ another was not measured. The reason lists the branches: `any_of.any_of(clip_sco
 dropped it (of `none_of` those that kept it), and of `:null` those that were not measured. Copies count as kept.
 """
 
-import difflib
 from collections.abc import Callable
 from typing import Any, ClassVar, Literal
 
@@ -18,6 +17,7 @@ from pydantic import Field, SerializationInfo, ValidationError, field_serializer
 from pydantic_core import InitErrorDetails, PydanticCustomError
 
 from curate.corpus import CorpusPass
+from curate.errors import did_you_mean
 from curate.filters.rule import Branches, Filter, Rule
 
 MOST = 16  # branches of one item
@@ -103,7 +103,7 @@ def _item(cls: type[Combined], item: Any, at: tuple[int | str, ...], errors: lis
     ((name, parameters),) = item.items()
     types = cls.registered()
     if name not in types:
-        errors.append(_error((*at, str(name)), f"no filter is called {name!r}{_similar(str(name), list(types))}"))
+        errors.append(_error((*at, str(name)), f"no filter is called {name!r}{did_you_mean(str(name), list(types))}"))
         return None
     if types[name].appends:
         errors.append(_error((*at, name), f"{name} appends samples: write it as an item of its own"))
@@ -120,7 +120,7 @@ def _said(found: Any, kind: type[Filter]) -> str:
     last = str(found["loc"][-1]) if found["loc"] else ""
     if found["type"] == "extra_forbidden":
         names = [field.alias or name for name, field in kind.model_fields.items()]
-        return f"unknown key {last!r}{_similar(last, names)}"
+        return f"unknown key {last!r}{did_you_mean(last, names)}"
     if found["type"] == "missing":
         return f"{last} is missing"
     return str(found["msg"]).removeprefix("Value error, ")
@@ -129,8 +129,3 @@ def _said(found: Any, kind: type[Filter]) -> str:
 def _error(at: tuple[int | str, ...], message: str) -> InitErrorDetails:
     kind = PydanticCustomError("filter_item", "{message}", {"message": message})
     return InitErrorDetails(type=kind, loc=at, input=None)
-
-
-def _similar(word: str, known: list[str]) -> str:
-    close = difflib.get_close_matches(word, known, 1)
-    return f", did you mean {close[0]!r}?" if close else f"; there are {', '.join(sorted(known))}"

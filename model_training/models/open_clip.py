@@ -15,6 +15,7 @@ import numpy as np
 from PIL.Image import Image
 
 from curate.errors import InputError
+from model_training.models.fixed_batches import FixedBatches
 from model_training.models.weights import Weights, architecture
 
 
@@ -23,24 +24,14 @@ class OpenClipSpec(Weights):
 
 
 class OpenClipEncoder:
-    """Implements `curate.protocols.ImageTextEncoder`.
-
-    Every forward pass has the same batch size, the last one padded, and on a CPU one thread: so a vector does
-    not depend on its neighbours, on how a shard was cut or on how many cores a worker was given.
-    """
+    """Implements `curate.protocols.ImageTextEncoder`, in batches of one size."""
 
     def __init__(self, spec: OpenClipSpec) -> None:
-        from model_training import libraries
-
-        self._torch = libraries.torch
         self.spec = spec
         self.identity = spec.identity
-        self._device = "cuda" if self._torch.cuda.is_available() else "cpu"
-        if self._device == "cpu":
-            self._torch.set_num_threads(1)
-        self._model, self._transform, self._tokenizer = load(spec, self._device)
-        with self._torch.inference_mode():
-            self.width = int(self._model.encode_text(self._tokenizer(["a"]).to(self._device)).shape[1])
+        self._batches = FixedBatches(spec.batch)
+        self._model, self._transform, self._tokenizer = load(spec, self._batches.device)
+        self.width = _width(self._model, self._tokenizer, self._batches.device)
 
     def encode_images(self, images: Sequence[Image]) -> np.ndarray:
         return self._encode([self._transform(image) for image in images], self._model.encode_image)
@@ -49,13 +40,14 @@ class OpenClipEncoder:
         return self._encode(list(self._tokenizer(list(texts))) if texts else [], self._model.encode_text)
 
     def _encode(self, items: list[Any], forward: Any) -> np.ndarray:
-        torch, size, found = self._torch, self.spec.batch, []
-        with torch.inference_mode():
-            for start in range(0, len(items), size):
-                part = items[start : start + size]
-                batch = torch.stack(part + [torch.zeros_like(part[0])] * (size - len(part)))
-                found.append(forward(batch.to(self._device), normalize=True)[: len(part)].float().cpu().numpy())
-        return np.concatenate(found) if found else np.zeros((0, self.width), np.float32)
+        return self._batches.run(items, lambda batch: forward(batch, normalize=True), self.width)
+
+
+def _width(model: Any, tokenizer: Any, device: str) -> int:
+    from model_training import libraries
+
+    with libraries.torch.inference_mode():
+        return int(model.encode_text(tokenizer(["a"]).to(device)).shape[1])
 
 
 def load(spec: OpenClipSpec, device: str) -> tuple[Any, Any, Any]:

@@ -12,6 +12,7 @@ import numpy as np
 from PIL.Image import Image
 
 from curate.errors import InputError
+from model_training.models.fixed_batches import FixedBatches
 from model_training.models.weights import Weights
 
 
@@ -22,32 +23,23 @@ class TimmSpec(Weights):
 
 
 class TimmEncoder:
-    """Implements `curate.protocols.ImageEncoder`. Every forward pass has the same batch size, the last one padded:
-    a vector does not depend on its neighbours."""
+    """Implements `curate.protocols.ImageEncoder`, in batches of one size."""
 
     def __init__(self, spec: TimmSpec) -> None:
-        from model_training import libraries
-
-        self._torch = libraries.torch
         self.spec = spec
         self.identity = spec.identity
-        self._device = "cuda" if self._torch.cuda.is_available() else "cpu"
-        if self._device == "cpu":
-            self._torch.set_num_threads(1)
+        self._batches = FixedBatches(spec.batch)
         self._model, self._transform = load(spec)
-        self._model.to(self._device)
+        self._model.to(self._batches.device)
         self.width = int(self._model.num_features)
 
     def encode_images(self, images: Sequence[Image]) -> np.ndarray:
-        torch, size = self._torch, self.spec.batch
-        found = [np.zeros((0, self.width), np.float32)]
-        with torch.inference_mode():
-            for start in range(0, len(images), size):
-                part = [self._transform(image) for image in images[start : start + size]]
-                batch = torch.stack(part + [torch.zeros_like(part[0])] * (size - len(part))).to(self._device)
-                features = torch.nn.functional.normalize(self._model(batch).float(), dim=-1)
-                found.append(features[: len(part)].cpu().numpy())
-        return np.concatenate(found)
+        return self._batches.run([self._transform(image) for image in images], self._forward, self.width)
+
+    def _forward(self, batch: Any) -> Any:
+        from model_training import libraries
+
+        return libraries.torch.nn.functional.normalize(self._model(batch).float(), dim=-1)
 
 
 def load(spec: TimmSpec) -> tuple[Any, Any]:

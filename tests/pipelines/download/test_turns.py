@@ -161,6 +161,27 @@ def test_failures_of_all_workers_close_a_host() -> None:
     asyncio.run(main())
 
 
+def test_a_worker_believes_the_others_that_a_host_answers(web, ask, jpeg) -> None:
+    """It has no answer of its own from a host that answered the cluster, and was then silent twice in a row."""
+
+    async def silent(connection) -> None:
+        await asyncio.sleep(1)
+
+    async def run() -> list[Fetched]:
+        good = answering(ask, jpeg)
+        async with web({"/good": good, "/other": good, "/s0": silent, "/s1": silent}) as server:
+            policy = policy_for(server.port, first_failures=2, host_failures=6, timeout=0.3, retries=0)
+            async with fetchers(policy, 2) as (first, second):
+                known = await first.fetch_all(["http://a.example/good"])
+                lost = await first.fetch_all(["http://a.example/s0", "http://a.example/s1"])
+                assert [one.outcome for one in known + lost] == [Outcome.OK, Outcome.TIMEOUT, Outcome.TIMEOUT]
+                await asyncio.sleep(1.5)  # the failures are told
+                async with asyncio.timeout(5):
+                    return await second.fetch_all(["http://a.example/other"])
+
+    assert [one.outcome for one in asyncio.run(run())] == [Outcome.OK]
+
+
 def test_all_hosts_of_a_list_are_in_one_message(web, ask, jpeg) -> None:
     async def main() -> None:
         async with web({"/": answering(ask, jpeg, 0.05)}) as server:

@@ -1,26 +1,40 @@
-"""Batches of one worker: its slice of each global batch, so that any number of workers sees the same batches."""
+"""Batches of one worker: its slice of each global batch, so that any number of workers sees the same batches.
 
+One thread reads shards, hands images out to be decoded and puts batches together; `threads` others decode. Pillow,
+libjpeg-turbo and torch let go of the interpreter while they work. What is in a batch is a function of the order
+alone, whoever decodes it and when.
+"""
+
+from collections import deque
 from collections.abc import Callable, Generator, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field, replace
 from itertools import islice
 from typing import Any
 
 import numpy as np
 
 from curate.errors import InputError
-from curate.uid import draw_int
+from model_training.data.captions import Captions
 from model_training.data.order import Order, Position, Visit
 from model_training.data.pixels import Pixels
 
+AHEAD = 2  # batches that are being decoded, besides one that is ready and the one that is trained on
+ROWS = 8  # of a batch that a thread decodes before it takes others
 TOKENS_KEPT = 200_000  # texts
+
+Row = tuple[int, tuple[np.ndarray, ...]]  # the number in the global batch of the visit that is seen, and its views
 
 
 @dataclass(frozen=True)
 class Batch:
-    images: np.ndarray  # (rows, side, side, 3) uint8
-    tokens: np.ndarray  # (rows, context) int64
+    """The rows of one worker."""
+
+    views: tuple[np.ndarray, ...]  # (rows, side, side, 3) uint8 each
+    tokens: np.ndarray | None  # (rows, context) int64; None where images alone are asked for
+    names: tuple[str, ...]  # of the rows' visits, for draws
     keys: tuple[str, ...]  # of the rows' pairs in their shards
+    first: int  # the first row's number in the global batch
     undecodable: int  # images of this worker that another of the batch stands in for
     after: Position  # where the next batch begins
 
@@ -31,10 +45,12 @@ class Batches:
 
     order: Order
     pixels: Pixels
-    tokenize: Callable[[list[str]], Any]  # texts -> (texts, context) tensor
+    tokenize: Callable[[list[str]], Any] | None  # texts -> (texts, context) int64 tensor; None: images alone
     size: int
     rank: int = 0
     workers: int = 1
+    threads: int = 1  # that decode
+    captions: Captions = field(default_factory=Captions)
     _tokens: dict[str, np.ndarray] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -43,51 +59,69 @@ class Batches:
                 f"a batch of {self.size} cannot be shared by {self.workers} workers",
                 f"set train.batch to a multiple of {self.workers}",
             )
+        if self.tokenize is None:
+            self.order = replace(self.order, texts=False)
 
     def __call__(self, start: Position) -> Generator[Batch, None, None]:
-        """Without end. The next batch is decoded while the last one is trained on."""
-        visits = self.order.visits(start)
-        with ThreadPoolExecutor(1) as ahead:
-            pending = ahead.submit(self._next, visits)
+        """Without end. Close it to stop the threads: what is not begun is left."""
+        decoders, reader = ThreadPoolExecutor(self.threads), ThreadPoolExecutor(1)
+        try:
+            stream = self._stream(self.order.visits(start), decoders)
+            pending = reader.submit(next, stream)
             while True:
                 batch = pending.result()
-                pending = ahead.submit(self._next, visits)
+                pending = reader.submit(next, stream)
                 yield batch
+        finally:
+            decoders.shutdown(wait=False, cancel_futures=True)
+            reader.shutdown(cancel_futures=True)
+            decoders.shutdown()
 
-    def _next(self, visits: Iterator[Visit]) -> Batch:
-        whole = list(islice(visits, self.size))
+    def _stream(self, visits: Iterator[Visit], decoders: ThreadPoolExecutor) -> Iterator[Batch]:
+        ahead: deque[tuple[list[Visit], list[Future[list[Row]]]]] = deque()
+        while True:
+            while len(ahead) < AHEAD:
+                whole = list(islice(visits, self.size))
+                parts = [self._mine[i : i + ROWS] for i in range(0, len(self._mine), ROWS)]
+                ahead.append((whole, [decoders.submit(self._rows, whole, part) for part in parts]))
+            whole, decoding = ahead.popleft()
+            yield self._batch(whole, [row for part in decoding for row in part.result()])
+
+    @property
+    def _mine(self) -> range:
+        """The rows of the global batch that are this worker's."""
         share = self.size // self.workers
-        mine = range(self.rank * share, (self.rank + 1) * share)
-        rows = [self._decodable(whole, i) for i in mine]
-        images = np.stack([square for _, square in rows])
-        tokens = self._tokenized([self._text(whole[i]) for i, _ in rows])
-        lost = sum(i != asked for (i, _), asked in zip(rows, mine, strict=True))
-        return Batch(images, tokens, tuple(whole[i].pair.key for i, _ in rows), lost, whole[-1].after)
+        return range(self.rank * share, (self.rank + 1) * share)
 
-    def _decodable(self, whole: Sequence[Visit], at: int) -> tuple[int, np.ndarray]:
+    def _rows(self, whole: Sequence[Visit], rows: range) -> list[Row]:
+        return [self._decodable(whole, i) for i in rows]
+
+    def _batch(self, whole: Sequence[Visit], rows: Sequence[Row]) -> Batch:
+        views = tuple(np.stack(squares) for squares in zip(*(seen for _, seen in rows), strict=True))
+        seen = [whole[i] for i, _ in rows]
+        texts = [self.captions.of(v.pair.texts, self.order.seed, v.name) for v in seen] if self.tokenize else []
+        tokens = self._tokenized(texts) if self.tokenize else None
+        names, keys = tuple(visit.name for visit in seen), tuple(visit.pair.key for visit in seen)
+        lost = sum(i != asked for (i, _), asked in zip(rows, self._mine, strict=True))
+        return Batch(views, tokens, names, keys, self._mine.start, lost, whole[-1].after)
+
+    def _decodable(self, whole: Sequence[Visit], at: int) -> Row:
         """The visit, or the next one of the global batch that can be decoded: the same whoever asks."""
         for step in range(len(whole)):
             i = (at + step) % len(whole)
-            square = self.pixels.visit(whole[i].pair, self.order.seed, whole[i].name)
-            if square is not None:
-                return i, square
+            views = self.pixels.visit(whole[i].pair, self.order.seed, whole[i].name)
+            if views is not None:
+                return i, views
         raise InputError(
             f"{self.order.shards[0]} and the shards beside it: no image of a whole batch can be decoded",
             "curate verify RUN says whether its files are whole",
         )
-
-    def _text(self, visit: Visit) -> str:
-        """One of the pair's texts, by a keyed draw of the visit."""
-        texts = visit.pair.texts
-        if len(texts) == 1:
-            return texts[0]
-        return texts[draw_int(self.order.seed, visit.name, "text") % len(texts)]
 
     def _tokenized(self, texts: list[str]) -> np.ndarray:
         new = [text for text in dict.fromkeys(texts) if text not in self._tokens]
         if len(self._tokens) + len(new) > TOKENS_KEPT:
             self._tokens.clear()
             new = list(dict.fromkeys(texts))
-        if new:
+        if new and self.tokenize is not None:
             self._tokens.update(zip(new, self.tokenize(new).numpy(), strict=True))
         return np.stack([self._tokens[text] for text in texts])

@@ -7,8 +7,8 @@ over the shards takes each once, in an order of its own; `resampled` draws shard
 """
 
 from collections import OrderedDict
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 
 from curate.errors import InputError
 from curate.uid import draw_int
@@ -38,11 +38,14 @@ class Order:
     buffer: int = 8
     resampled: bool = False
     hold_out: HoldOut | None = None
+    texts: bool = True  # pass over images without a text
+    digests: Mapping[str, str] = field(default_factory=dict)  # shard -> sha256 of its file, where it is known
 
     def __post_init__(self) -> None:
         if not self.shards:
             raise InputError("there is no shard to train on", "curate status RUN says whether its dataset is there")
         self._loaded: OrderedDict[str, list[Pair]] = OrderedDict()
+        self._checked: set[str] = set()
 
     def visits(self, start: Position = Position()) -> Iterator[Visit]:
         """Without end. Raises InputError when there is no pair at all."""
@@ -59,6 +62,7 @@ class Order:
                 last = i + 1 == len(pairs)
                 name, pair = pairs[i]
                 yield Visit(pair, name, Position(chunk + 1, 0) if last else Position(chunk, i + 1))
+            del pairs[:]  # before the next chunk is read
             chunk, offset = chunk + 1, 0
 
     def _chunk(self, number: int) -> list[tuple[str, Pair]]:
@@ -82,9 +86,12 @@ class Order:
     def _load(self, shard: str) -> list[Pair]:
         """A shard's pairs; as many shards as a chunk has are kept, so a small dataset is read once."""
         if shard not in self._loaded:
-            pairs = [p for p in read_pairs(shard) if self.hold_out is None or self.hold_out.keeps(p.sha256)]
-            self._loaded[shard] = pairs
+            while len(self._loaded) >= self.buffer:
+                self._loaded.popitem(last=False)
+            digest = None if shard in self._checked else self.digests.get(shard)
+            pairs = read_pairs(shard, texts=self.texts, digest=digest)
+            held_out = self.hold_out
+            self._loaded[shard] = [p for p in pairs if held_out is None or held_out.keeps(p.sha256)]
+            self._checked.add(shard)
         self._loaded.move_to_end(shard)
-        while len(self._loaded) > self.buffer:
-            self._loaded.popitem(last=False)
         return self._loaded[shard]

@@ -1,22 +1,24 @@
 """Training pairs: an image with its texts, from a WebDataset shard or an image table, local or at an fsspec URL."""
 
+import hashlib
 import io
 import json
+import math
 import posixpath
-import tarfile
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from hashlib import blake2b
 from typing import IO, Any
 
-from webdataset.tariterators import group_by_keys, tar_file_expander
-
 from curate import schema as c
 from curate.errors import InputError
-from curate.files import Folder
-from curate.tars import IMAGES, index
+from curate.files import Folder, sha256
+from curate.tars import IMAGES, index, split_key
+from model_training.data.captions import Caption
 from model_training.evaluation import image_table
+
+WANTED = frozenset((*IMAGES, "txt", "json"))  # extensions of what is read of a sample
 
 
 @dataclass(frozen=True)
@@ -25,49 +27,72 @@ class Pair:
 
     key: str
     image: bytes  # the file as it lies there
-    texts: tuple[str, ...]
+    texts: tuple[Caption, ...]
     sha256: str | None  # of the image as downloaded, where the shard tells: what folds are drawn by
     digest: bytes  # of `image`: names its pixels in a cache
 
 
-def read_pairs(place: str) -> Iterator[Pair]:
+def read_pairs(place: str, *, texts: bool = True, digest: str | None = None) -> Iterator[Pair]:
     """The pairs of a .tar (any WebDataset) or a .parquet image table (columns jpg, caption), in its order.
 
-    Samples without an image or without any text are passed over. Raises InputError for a damaged file: webdataset
-    itself ends at a broken header without a word.
+    Samples without an image are passed over, and with `texts` those without any text. `digest`: the sha256 that the
+    file must have. Raises InputError for a damaged file (webdataset itself ends at a broken header without a word)
+    and for one that is not what its digest says.
     """
-    yield from _of_table(place) if place.endswith(".parquet") else _of_tar(place)
+    read = _of_table if place.endswith(".parquet") else _of_tar
+    for pair in read(place, digest):
+        if pair.texts or not texts:
+            yield pair
 
 
-def _of_table(place: str) -> Iterator[Pair]:
+def _of_table(place: str, digest: str | None) -> Iterator[Pair]:
     folder, name = _parted(place)
     if folder.local:
+        if digest is not None:
+            with _opened(place) as stream:
+                _check(stream, place, digest)
         for key, image, texts, _ in image_table.samples(folder.path(name)):
-            if usable := _usable(texts):
-                yield _pair(key, image, usable, None)
+            yield _pair(key, image, _usable(texts), None)
         return
     with tempfile.NamedTemporaryFile(suffix=".parquet") as copy:
-        copy.write(folder.read(name))
+        data = folder.read(name)
+        if digest is not None and sha256(data) != digest:
+            raise _other(place)
+        copy.write(data)
         copy.flush()
         try:
-            yield from _of_table(copy.name)
+            yield from _of_table(copy.name, None)
         except InputError as error:
             raise InputError(error.message.replace(copy.name, place), error.hint) from error
 
 
-def _of_tar(place: str) -> Iterator[Pair]:
+def _of_tar(place: str, digest: str | None) -> Iterator[Pair]:
     with _opened(place) as stream:
-        for _ in index(stream, place):
-            pass
-        stream.seek(0)
-        try:
-            for sample in group_by_keys(tar_file_expander([{"url": place, "stream": stream}])):
-                found: bytes | None = next((sample[e] for e in IMAGES if e in sample), None)
-                texts, sha256 = _texts(sample)
-                if found is not None and texts:
-                    yield _pair(sample["__key__"], found, texts, sha256)
-        except (ValueError, tarfile.TarError) as error:  # two members of one name; what the index let pass
-            raise InputError(f"{place}: {error.args[0] if error.args else error}", "write the tar anew") from error
+        if digest is not None:
+            _check(stream, place, digest)
+        for key, sample in _samples(stream, place):
+            found = next((sample[e] for e in IMAGES if e in sample), None)
+            if found is not None:
+                yield _pair(key, found, *_texts(sample))
+
+
+def _samples(stream: IO[bytes], place: str) -> Iterator[tuple[str, dict[str, bytes]]]:
+    """A sample is members of one key that lie together, as webdataset reads it; extension -> content."""
+    key: str | None = None
+    sample: dict[str, bytes] = {}
+    for member in index(stream, place):
+        this, extension = split_key(member.name)
+        if this != key:
+            if key is not None:
+                yield key, sample
+            key, sample = this, {}
+        if extension in sample:
+            raise InputError(f"{place}: duplicate member {member.name!r}", "write the tar anew")
+        if extension in WANTED:
+            stream.seek(member.offset)
+            sample[extension] = stream.read(member.size)
+    if key is not None:
+        yield key, sample
 
 
 def _opened(place: str) -> IO[bytes]:
@@ -82,16 +107,29 @@ def _opened(place: str) -> IO[bytes]:
         raise InputError(f"{place}: cannot be read ({error.strerror or error})", "check the shard's path") from error
 
 
+def _check(stream: IO[bytes], place: str, digest: str) -> None:
+    if hashlib.file_digest(stream, "sha256").hexdigest() != digest:  # type: ignore[arg-type]
+        raise _other(place)
+    stream.seek(0)
+
+
+def _other(place: str) -> InputError:
+    return InputError(
+        f"{place}: not the bytes that the manifest beside it says were written",
+        "curate run RECIPE writes the damaged shard again",
+    )
+
+
 def _parted(place: str) -> tuple[Folder, str]:
     head, name = posixpath.split(place)
     return Folder(head or "."), name
 
 
-def _pair(key: str, image: bytes, texts: tuple[str, ...], sha256: str | None) -> Pair:
+def _pair(key: str, image: bytes, texts: tuple[Caption, ...], sha256: str | None) -> Pair:
     return Pair(key, image, texts, sha256, blake2b(image, digest_size=16).digest())
 
 
-def _texts(sample: dict[str, Any]) -> tuple[tuple[str, ...], str | None]:
+def _texts(sample: dict[str, bytes]) -> tuple[tuple[Caption, ...], str | None]:
     """`texts` of our own .json, else the .txt, else the .json's `caption`; a damaged .json has nothing to say."""
     try:
         about = json.loads(sample.get("json", b"{}"))
@@ -100,7 +138,7 @@ def _texts(sample: dict[str, Any]) -> tuple[tuple[str, ...], str | None]:
     about = about if isinstance(about, dict) else {}
     listed = about.get(c.TEXTS)
     if isinstance(listed, list):
-        found = [text.get(c.TEXT) if isinstance(text, dict) else text for text in listed]
+        found = listed
     elif "txt" in sample:
         found = [sample["txt"].decode("utf-8", "replace")]
     else:
@@ -110,7 +148,18 @@ def _texts(sample: dict[str, Any]) -> tuple[tuple[str, ...], str | None]:
     return _usable(found), sha256 if isinstance(sha256, str) else None
 
 
-def _usable(texts: Any) -> tuple[str, ...]:
+def _usable(texts: Any) -> tuple[Caption, ...]:
+    return tuple(text for text in map(_caption, texts) if text.text.strip())
+
+
+def _caption(given: Any) -> Caption:
+    about = given if isinstance(given, dict) else {c.TEXT: given}
+    text, origin, scores = about.get(c.TEXT), about.get(c.ORIGIN), about.get(c.SCORES)
     # JSON can spell half a character (a lone surrogate), at which tokenizers stop.
-    whole = (text.encode("utf-8", "replace").decode() for text in texts if isinstance(text, str))
-    return tuple(text for text in whole if text.strip())
+    whole = text.encode("utf-8", "replace").decode() if isinstance(text, str) else ""
+    known = {n: float(s) for n, s in scores.items() if _is_number(s)} if isinstance(scores, dict) else {}
+    return Caption(whole, origin if isinstance(origin, str) else None, known)
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)

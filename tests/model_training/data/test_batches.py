@@ -11,6 +11,7 @@ from curate.tars import TarBuilder
 from model_training.data.batches import Batches
 from model_training.data.order import Order, Position
 from model_training.data.pixels import Pixels
+from model_training.data.views.square import Square
 from model_training.libraries import torch
 from tests.conftest import picture
 from tests.model_training.trainers.small import shards
@@ -40,7 +41,7 @@ def said(batch):
 
 
 def take(places, count, size=8, rank=0, workers=1, start=START, seed=0):
-    batches = Batches(Order(places, seed), Pixels(16, 0.8, True), tokenize, size, rank, workers)
+    batches = Batches(Order(places, seed), Pixels(Square(16, 0.8, True)), tokenize, size, rank, workers)
     with closing(batches(start)) as stream:
         return list(islice(stream, count))
 
@@ -50,7 +51,7 @@ def test_the_workers_slices_joined_are_one_workers_batches(places, workers):
     one = take(places, 7)
     parts = [take(places, 7, rank=rank, workers=workers) for rank in range(workers)]
     for whole, *slices in zip(one, *parts, strict=True):
-        assert np.array_equal(np.concatenate([part.images for part in slices]), whole.images)
+        assert np.array_equal(np.concatenate([part.views[0] for part in slices]), whole.views[0])
         assert np.array_equal(np.concatenate([part.tokens for part in slices]), whole.tokens)
         assert sum((part.keys for part in slices), ()) == whole.keys
         assert sum(part.undecodable for part in slices) == whole.undecodable
@@ -85,7 +86,7 @@ def test_resumed_after_any_batch_it_is_the_unbroken_stream(places):
     for cut in (1, 4, 8):
         rest = take(places, 9 - cut, start=whole[cut - 1].after)
         for a, b in zip(rest, whole[cut:], strict=True):
-            assert np.array_equal(a.images, b.images) and np.array_equal(a.tokens, b.tokens) and a.keys == b.keys
+            assert np.array_equal(a.views[0], b.views[0]) and np.array_equal(a.tokens, b.tokens) and a.keys == b.keys
 
 
 def test_a_batch_is_shared_out_evenly_or_not_at_all(places):

@@ -7,7 +7,8 @@ from curate.images import open_stored
 from model_training import libraries
 from model_training.data import pixels
 from model_training.data.pairs import Pair
-from model_training.data.pixels import Pixels, shrink
+from model_training.data.pixels import Pixels
+from model_training.data.views.square import Square, shrink
 from tests.conftest import picture
 
 import open_clip  # isort: skip
@@ -25,41 +26,41 @@ def pair(size, number=0):
 def test_the_whole_square_is_open_clips_own(size, side):
     transform = open_clip.image_transform(side, is_train=False, mean=(0, 0, 0), std=(1, 1, 1))
     expected = transform(open_stored(pair(size).image)).permute(1, 2, 0).numpy()
-    assert np.array_equal(Pixels(side).visit(pair(size), 0, "v") / np.float32(255), expected)
+    assert np.array_equal(Pixels(Square(side)).visit(pair(size), 0, "v")[0] / np.float32(255), expected)
 
 
 def test_a_whole_square_never_moves_but_may_be_mirrored():
-    plain, flipped = Pixels(16), Pixels(16, flip=True)
-    squares = [flipped.visit(pair((40, 30)), 0, str(i)) for i in range(40)]
-    one = plain.visit(pair((40, 30)), 5, "x")
+    plain, flipped = Pixels(Square(16)), Pixels(Square(16, flip=True))
+    squares = [flipped.visit(pair((40, 30)), 0, str(i))[0] for i in range(40)]
+    (one,) = plain.visit(pair((40, 30)), 5, "x")
     mirrored = [not np.array_equal(square, one) for square in squares]
     assert 10 < sum(mirrored) < 30
     assert all(np.array_equal(s[:, ::-1] if m else s, one) for s, m in zip(squares, mirrored, strict=True))
 
 
 def test_random_squares_are_cut_from_the_resized_image_everywhere():
-    source, given = Pixels(16, crop_area=0.64), pair((60, 40))
+    source, given = Pixels(Square(16, crop_area=0.64)), pair((60, 40))
     image = np.asarray(shrink(open_stored(given.image), 20))
     assert image.shape == (20, 30, 3)
     found = set()
     for i in range(600):
-        square = source.visit(given, 7, str(i))
+        (square,) = source.visit(given, 7, str(i))
         places = [(t, x) for t in range(5) for x in range(15) if np.array_equal(square, image[t : t + 16, x : x + 16])]
         found.update(places)
         assert places
     assert len(found) == 75
-    assert np.array_equal(source.visit(given, 7, "a"), Pixels(16, crop_area=0.64).visit(given, 7, "a"))
+    assert np.array_equal(source.visit(given, 7, "a"), Pixels(Square(16, crop_area=0.64)).visit(given, 7, "a"))
 
 
 def test_long_images_stay_small():
     assert shrink(open_stored(pair((3000, 2)).image), 224).size == (4480, 224)
-    assert Pixels(16, crop_area=0.25).visit(pair((400, 20)), 0, "v").shape == (16, 16, 3)
+    assert Pixels(Square(16, crop_area=0.25)).visit(pair((400, 20)), 0, "v")[0].shape == (16, 16, 3)
 
 
 def test_what_cannot_be_decoded_is_none_and_a_full_cache_changes_nothing(monkeypatch):
     bad = Pair("k", picture(0)[:500], ("t",), None, b"bad")
-    assert Pixels(16).visit(bad, 0, "v") is None
-    small, roomy = Pixels(16), Pixels(16)
+    assert Pixels(Square(16)).visit(bad, 0, "v") is None
+    small, roomy = Pixels(Square(16)), Pixels(Square(16))
     expected = [roomy.visit(pair((40, 30), i), 0, "v") for i in range(4)]
     monkeypatch.setattr(pixels, "BUDGET", 16 * 16 * 3)
     for i in range(4):
@@ -68,8 +69,8 @@ def test_what_cannot_be_decoded_is_none_and_a_full_cache_changes_nothing(monkeyp
 
 
 def test_trainings_of_one_process_share_what_they_decoded_and_another_size_begins_anew():
-    first = Pixels(16, kept=pixels.shared(16, 1.0))
+    first = Pixels(Square(16), pixels.shared(Square(16)))
     first.visit(pair((40, 30)), 0, "v")
-    assert pixels.shared(16, 1.0) is first.kept and len(first.kept.images) == 1
-    assert pixels.shared(16, 0.8).images == {} and pixels.shared(16, 1.0).images == {}
+    assert pixels.shared(Square(16, 1.0)) is first.kept and len(first.kept.images) == 1
+    assert pixels.shared(Square(16, 0.8)).images == {} and pixels.shared(Square(16, 1.0)).images == {}
     pixels.forget()

@@ -6,11 +6,10 @@ from typing import Any
 
 import numpy as np
 
-from model_training.evaluation import bootstrap
-from pipelines.recipe_training import Evaluation
+from model_training.evaluation import bootstrap, kinds
+from pipelines.recipe_eval import Evaluation
 from pipelines.workspace import EVAL, Workspace
 
-PRIMARY = {"zero_shot": "top1", "retrieval": "mean_r1"}
 CURATED, RAW, RANDOM, ORACLE = "curated", "raw", "random", "oracle"
 ORDER = (RAW, RANDOM, CURATED, ORACLE)
 
@@ -25,6 +24,11 @@ class Outcomes:
     values: dict[Key, list[float]] = field(default_factory=dict)
     counts: dict[Key, int] = field(default_factory=dict)
     hits: dict[Key, np.ndarray] = field(default_factory=dict)  # (seeds, items) float32
+
+    def primary(self, evaluation: Evaluation) -> Key:
+        """The number that stands for an evaluation."""
+        given = (metric for name, metric in self.values if name == evaluation.name)
+        return evaluation.name, kinds.primary(evaluation.kind, given)
 
     @classmethod
     def read(cls, workspace: Workspace) -> "Outcomes":
@@ -81,20 +85,24 @@ def difference(
     arms: Mapping[str, Outcomes], arm: str, against: str, evaluation: Evaluation, seed: int, level: float = 0.95
 ) -> dict[str, Any] | None:
     """mean(arm) - mean(against), paired over seeds and items; None where one of them is not there."""
-    metric = PRIMARY[evaluation.kind]
-    tables = [arms[name].hits.get((evaluation.name, metric)) for name in (arm, against) if name in arms]
-    if len(tables) < 2 or tables[0] is None or tables[1] is None or tables[0].shape != tables[1].shape:
+    if arm not in arms or against not in arms:
+        return None
+    key = arms[arm].primary(evaluation)
+    tables = [arms[name].hits.get(key) for name in (arm, against)]
+    if tables[0] is None or tables[1] is None or tables[0].shape != tables[1].shape:
         return None
     value, low, high = bootstrap.difference(tables[0], tables[1], level=level, seed=seed)
-    return {"eval": evaluation.name, "metric": metric, "value": value, "low": low, "high": high}
+    return {"eval": evaluation.name, "metric": key[1], "value": value, "low": low, "high": high}
 
 
 def gap_closed(arms: Mapping[str, Outcomes], evaluations: Sequence[Evaluation], seed: int) -> list[dict[str, Any]]:
     """(curated - raw) / (oracle - raw), by the first metric of each evaluation; null where there is no gap."""
     rows = []
     for evaluation in evaluations:
-        key = evaluation.name, PRIMARY[evaluation.kind]
-        tables = [arms[name].hits[key] for name in (RAW, CURATED, ORACLE) if name in arms and key in arms[name].hits]
+        if not {RAW, CURATED, ORACLE} <= arms.keys():
+            continue
+        key = arms[CURATED].primary(evaluation)
+        tables = [arms[name].hits[key] for name in (RAW, CURATED, ORACLE) if key in arms[name].hits]
         if len(tables) == 3 and len({table.shape for table in tables}) == 1:
             raw, curated, oracle = tables
             value, low, high = (_finite(v) for v in bootstrap.gap_closed(raw, curated, oracle, seed=seed))

@@ -1,6 +1,6 @@
 """Evaluation on the engine: a unit per checkpoint, `eval/SEED.parquet` with what each item contributed."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 import pyarrow as pa
@@ -8,13 +8,18 @@ import pyarrow as pa
 from curate.files import table_bytes
 from curate.manifest import Manifest
 from curate.uid import fingerprint
-from model_training.evaluation.evaluate import Evaluation, Loaded, content, evaluate, load
-from model_training.models.open_clip import OpenClipEncoder, OpenClipSpec
+from model_training.evaluation.evaluate import Evaluation, content, evaluate, load
+from model_training.evaluation.tasks.task import Task
+from model_training.models.families import Spec
 from pipelines.context import Context, drop_stale
 from pipelines.engine.unit import Part, Unit
+from pipelines.models import Encoders, checkpoint_spec
 from pipelines.recipe import Recipe
+from pipelines.recipe_training import Training
 from pipelines.train import weights
 from pipelines.workspace import EVAL, METRICS
+
+SpecOf = Callable[[str, str, str], Spec]  # what a model is called, where its weights are, their sha256
 
 VERSION = 1
 BATCH = 64  # images at once
@@ -37,28 +42,37 @@ class EvaluateTask:
     """`spec` of a unit is how to load the model. An evaluation's files are read once per worker."""
 
     evaluations: Sequence[Evaluation]
-    _loaded: list[Loaded] = field(default_factory=list)
+    _loaded: list[Task] = field(default_factory=list)
 
     def open(self) -> None:
         self._loaded = [load(evaluation) for evaluation in self.evaluations]
 
     def run(self, unit: Unit, rows: range) -> list[Part]:
-        encoder = OpenClipEncoder(unit.spec)
+        model = Encoders().get(unit.spec)  # not kept: the next checkpoint is another model
         found = [
             {"eval": one.evaluation.name, "metric": m.name, "value": m.value, "n": m.n, "hits": m.hits}
             for one in self._loaded
-            for m in evaluate(encoder, one)
+            for m in evaluate(model, one)
         ]
         table = pa.Table.from_pylist(found, schema=RESULTS)
         return [Part(EVAL, 1, {"evaluated": 1}, {f"{unit.shard}.parquet": table_bytes(table)})]
 
 
 def evaluations(recipe: Recipe) -> list[Evaluation]:
-    return [Evaluation(e.name, e.kind, e.places, e.classes) for e in recipe.eval]
+    return [entry.asked for entry in recipe.eval]
 
 
-def judge(contexts: Sequence[Context], recipe: Recipe, arch: str) -> None:
-    """Evaluate every trained model of these contexts' run directories.
+def specs_of(section: Training) -> SpecOf:
+    """How the checkpoints that this section's training wrote are loaded, to be judged."""
+
+    def spec_of(name: str, path: str, sha256: str) -> Spec:
+        return checkpoint_spec(section, name, path, sha256, BATCH)
+
+    return spec_of
+
+
+def judge(contexts: Sequence[Context], recipe: Recipe, spec_of: SpecOf) -> None:
+    """Evaluate every trained model of these contexts' run directories; `spec_of` says how one is loaded.
 
     Raises InputError for an evaluation set that cannot be read: a missing one is no smaller mean.
     """
@@ -68,7 +82,7 @@ def judge(contexts: Sequence[Context], recipe: Recipe, arch: str) -> None:
     for context in contexts:
         units = []
         for seed, (path, digest) in sorted(weights(context.workspace).items()):
-            spec = OpenClipSpec(f"seed {seed}", arch, path, sha256=digest, batch=BATCH)
+            spec = spec_of(f"seed {seed}", path, digest)
             units.append(Unit(EVAL, seed, 1, {EVAL: fingerprint(VERSION, BATCH, spec.identity, asked)}, spec))
         context.drive(EVAL, units, [EVAL], EvaluateTask(wanted), gpus=True)
         drop_stale(context.workspace.manifest(EVAL), {unit.shard for unit in units})

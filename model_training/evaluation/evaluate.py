@@ -1,90 +1,89 @@
-"""An evaluation of the recipe, run on an encoder."""
+"""An evaluation of the recipe, run on a model: the table of the kinds."""
 
 import hashlib
-from dataclasses import dataclass
-from typing import Literal
+from typing import Any
 
-from curate.errors import InputError
 from curate.files import file_sha256
-from curate.protocols import ImageTextEncoder
-from model_training.evaluation.classes import Classes
+from model_training.evaluation.classes import Classes, class_files
 from model_training.evaluation.hits import Metric
-from model_training.evaluation.items import DecodedItem, Item, data_files, read_items
-from model_training.evaluation.retrieval import captions, retrieval
-from model_training.evaluation.zero_shot import zero_shot
+from model_training.evaluation.items import data_files
+from model_training.evaluation.kinds import Evaluation, Kind, refuse_unable
+from model_training.evaluation.tasks.caption_choice import CaptionChoice
+from model_training.evaluation.tasks.captioning import Captioning
+from model_training.evaluation.tasks.knn import Knn
+from model_training.evaluation.tasks.retrieval import Retrieval
+from model_training.evaluation.tasks.task import BATCH, DECODED_BYTES, Task
+from model_training.evaluation.tasks.winogavil import Winogavil
+from model_training.evaluation.tasks.winoground import Winoground
+from model_training.evaluation.tasks.zero_shot import ZeroShot
 
-BATCH = 256
+__all__ = ["Evaluation", "content", "evaluate", "load", "refuse_absent"]
+
 HINT = "check `eval` in the recipe"
-DECODED_BYTES = 1 << 30  # of pixels that a loaded evaluation holds, at Pillow's 4 bytes each
+TRAIN = "`train` under `eval`"
+TASKS: dict[Kind, type[Task]] = {
+    "zero_shot": ZeroShot,
+    "retrieval": Retrieval,
+    "knn": Knn,
+    "captioning": Captioning,
+    "winoground": Winoground,
+    "caption_choice": CaptionChoice,
+    "winogavil": Winogavil,
+}
 
 
-@dataclass(frozen=True)
-class Evaluation:
-    """What the recipe says: a name, what is asked, the files (local paths and globs), and classes.yaml."""
+def _task(kind: Kind) -> type[Task]:
+    if kind == "linear_probe":  # the one kind that fits with torch, which takes seconds to load
+        from model_training.evaluation.tasks.linear_probe import LinearProbe
 
-    name: str
-    kind: Literal["zero_shot", "retrieval"]
-    data: tuple[str, ...]
-    classes: str | None = None
+        return LinearProbe
+    return TASKS[kind]
 
 
-@dataclass(frozen=True)
-class Loaded:
-    """An evaluation in memory: its files were read once, whatever number of encoders it judges."""
-
-    evaluation: Evaluation
-    items: tuple[Item, ...]
-    classes: Classes | None  # for zero_shot
-
-
-def load(evaluation: Evaluation, budget: int = DECODED_BYTES) -> Loaded:
+def load(evaluation: Evaluation, budget: int = DECODED_BYTES) -> Task:
     """Read an evaluation, and check every label or caption before a model is asked.
 
     Images are decoded here until their pixels take `budget` bytes; from there on the items hold their files'
-    bytes, and are decoded when an encoder asks. Raises InputError for what cannot be read or used.
+    bytes, and are decoded when a model asks. Raises InputError for what cannot be read or used.
     """
-    classes = _classes(evaluation)
-    items: list[Item] = []
-    for item in read_items(evaluation.data):
-        if classes:
-            classes.number(item)
-        else:
-            captions(item)
-        if budget > 0:
-            pixels = item.rgb()
-            budget -= 4 * pixels.width * pixels.height
-            if budget >= 0:
-                item = DecodedItem(item.key, item.image, item.texts, item.label, pixels)
-        items.append(item)
-    return Loaded(evaluation, tuple(items), classes)
+    return _task(evaluation.kind).load(evaluation, budget)
 
 
-def evaluate(encoder: ImageTextEncoder, given: Evaluation | Loaded, batch: int = BATCH) -> list[Metric]:
-    """The metrics of one encoder. To judge several, `load` the evaluation once and give what it returns."""
-    loaded = given if isinstance(given, Loaded) else load(given)
-    if loaded.classes:
-        return zero_shot(encoder, loaded.items, loaded.classes, batch)
-    return retrieval(encoder, loaded.items, batch=batch)
+def evaluate(model: Any, given: Evaluation | Task, batch: int = BATCH) -> list[Metric]:
+    """The metrics of one model. To judge several, `load` the evaluation once and give what it returns.
+
+    Raises InputError for a model that cannot what the kind asks (`kinds.NEEDS`), before a file is read.
+    """
+    refuse_unable(model, given.evaluation if isinstance(given, Task) else given)
+    return (given if isinstance(given, Task) else load(given)).judge(model, batch)
+
+
+def refuse_absent(evaluation: Evaluation) -> None:
+    """Are the files there, and the classes readable? For the door: no image is read. Raises InputError."""
+    data_files(evaluation.data)
+    if evaluation.train:
+        data_files(evaluation.train, TRAIN, "train")
+    if evaluation.classes is not None:
+        Classes.load(evaluation.classes)
 
 
 def content(evaluation: Evaluation) -> str:
-    """sha256 over the content of the data files, in their order, and of the classes file: 64 hex digits.
+    """sha256 over what decides the metrics of a model: the content of the files, in their order, and the options.
 
-    Names and paths do not bear on it. Raises InputError for a file that is not there.
+    64 hex digits. Names and paths do not bear on it. Raises InputError for a file that is not there.
     """
     digest = hashlib.sha256()
+
+    def add(what: str, value: object) -> None:
+        digest.update(f"{what} {value}\n".encode())
+
     for path in data_files(evaluation.data):
-        digest.update(f"data {file_sha256(path, HINT)}\n".encode())
-    if evaluation.classes is not None:
-        digest.update(f"classes {file_sha256(evaluation.classes, HINT)}\n".encode())
+        add("data", file_sha256(path, HINT))
+    for path in class_files(evaluation.classes) if evaluation.classes is not None else ():
+        add("classes", file_sha256(path, HINT))
+    for path in data_files(evaluation.train, TRAIN, "train") if evaluation.train else ():
+        add("train", file_sha256(path, HINT))
+    for option in ("recipe", "ks", "per_class", "iterations"):
+        if value := getattr(evaluation, option):
+            add(option, value)
     return digest.hexdigest()
-
-
-def _classes(evaluation: Evaluation) -> Classes | None:
-    if evaluation.kind == "retrieval":
-        return None
-    if evaluation.classes is None:
-        raise InputError(
-            f"evaluation {evaluation.name!r}: zero_shot has no classes", "add `classes: eval/classes.yaml` to it"
-        )
-    return Classes.load(evaluation.classes)

@@ -12,8 +12,8 @@ import numpy as np
 class Metric:
     """One number of one model.
 
-    name    top1, top5, mean_per_class_recall, image_to_text_r1, text_to_image_r1, ..., mean_r1
-    value   in [0, 1]
+    name    top1, top5, mean_per_class_recall, image_to_text_r1, text_to_image_r1, ..., mean_r1, bleu_4, cider_d, ...
+    value   in [0, 1]; cider_d in [0, 10]
     n       queries asked: images, or texts, or both
     hits    (items,) float32 in the order of the items, with mean(hits) = value up to rounding; None if not kept
 
@@ -23,6 +23,9 @@ class Metric:
     * mean per-class recall: n / (classes * n_c) for an item of class c, which has n_c of the n items
     * text to image: images / texts for each text found, summed over the item's texts; 0 or 1 with one text each
     * mean R@1: the mean of the item's image to text and text to image hits
+    * rouge_l, cider_d and jaccard: the item's own score
+
+    None are kept where the value is of the corpus and no mean over items: BLEU, mean average precision.
     """
 
     name: str

@@ -1,4 +1,4 @@
-"""Evaluation images in a Parquet table: `jpg` (bytes), `caption` (a string or a list of them), `label`."""
+"""Evaluation images in a Parquet table: `jpg` (bytes), `caption` and `label` (each one, or a list of them)."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -12,7 +12,8 @@ from curate.files import open_parquet
 IMAGE = "jpg"
 ROWS = 64  # read at a time: a row holds a whole image file
 
-Sample = tuple[str, bytes, tuple[str, ...], str | None]  # where in the file, image, texts, label
+Label = str | tuple[str, ...] | None  # one class, or the several that an image shows
+Sample = tuple[str, bytes, tuple[str, ...], Label]  # where in the file, image, texts, label
 
 
 def samples(path: str) -> Iterator[Sample]:
@@ -47,11 +48,19 @@ def _sample(row: str, path: str, record: dict[str, Any]) -> Sample:
         )
     captions = record.get(c.CAPTION)
     listed = captions if isinstance(captions, list) else [captions]
-    for value, column in [*((text, c.CAPTION) for text in listed), (label, c.LABEL)]:
+    labels = label if isinstance(label, list) else [label]
+    for value, column in [*((text, c.CAPTION) for text in listed), *((one, c.LABEL) for one in labels)]:
         allowed = (str, int) if column == c.LABEL else str
         if value is not None and (not isinstance(value, allowed) or isinstance(value, bool)):
             raise InputError(
                 f"{path}: {row}: {column!r} is {value!r}",
-                "a caption is a text or a list of texts, a label a text or a whole number",
+                "a caption is a text or a list of texts, a label a text or a whole number, or a list of them",
             )
-    return row, image, tuple(text for text in listed if text is not None), None if label is None else str(label)
+    return row, image, tuple(text for text in listed if text is not None), as_label(label)
+
+
+def as_label(given: Any) -> Label:
+    """A label as it is compared: numbers as their decimal digits, a list as a tuple without its nulls."""
+    if isinstance(given, list):
+        return tuple(str(one) for one in given if one is not None)
+    return None if given is None else str(given)

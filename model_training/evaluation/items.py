@@ -26,7 +26,7 @@ class Item:
     key: str  # the file and the place in it: `eval/objects.parquet: row 17`, `eval/pairs.tar: 000017`
     image: bytes  # the file as it lies there; untrusted
     texts: tuple[str, ...]
-    label: str | None  # a class's name, or its number in digits
+    label: image_table.Label  # a class's name, or its number in digits; a tuple where a set gives several
 
     def rgb(self) -> Image:
         """The image as RGB, by the same door as everything downloaded. Raises InputError if it is damaged."""
@@ -48,14 +48,15 @@ class DecodedItem(Item):
         return self.pixels
 
 
-def data_files(places: Sequence[str], said: str = "`data` under `eval`") -> list[str]:
+def data_files(places: Sequence[str], said: str = "`data` under `eval`", split: str = "test") -> list[str]:
     """The local files that paths and globs name: in the order given, sorted within a glob, each once.
 
+    A folder stands for its SPLIT/*.tar, as CLIP_benchmark's WebDatasets lie, or else for its own *.tar.
     Raises InputError for a place without files and for a file that is neither a .parquet nor a .tar.
     """
     found: list[str] = []
     for place in places:
-        named = [place] if os.path.isfile(place) else sorted(filter(os.path.isfile, glob.glob(place, recursive=True)))
+        named = _named(place, split)
         if not named:
             raise InputError(f"{place}: there is no such file", f"check {said} in the recipe")
         found += named
@@ -65,13 +66,20 @@ def data_files(places: Sequence[str], said: str = "`data` under `eval`") -> list
     return list(dict.fromkeys(found))
 
 
-def read_items(places: Sequence[str]) -> Iterator[Item]:
+def _named(place: str, split: str) -> list[str]:
+    if os.path.isdir(place):
+        folder = glob.escape(place)
+        return sorted(glob.glob(f"{folder}/{glob.escape(split)}/*.tar") or glob.glob(f"{folder}/*.tar"))
+    return [place] if os.path.isfile(place) else sorted(filter(os.path.isfile, glob.glob(place, recursive=True)))
+
+
+def read_items(places: Sequence[str], said: str = "`data` under `eval`", split: str = "test") -> Iterator[Item]:
     """The items of image tables and WebDataset tars, a few at a time, in the order of the files and rows.
 
     Raises InputError for what `data_files` refuses, damaged files, rows without an image and a set without items.
     """
     empty = True
-    for path in data_files(places):
+    for path in data_files(places, said, split):
         for place, image, texts, label in READERS[os.path.splitext(path)[1]](path):
             empty = False
             yield Item(f"{path}: {place}", image, texts, label)
@@ -84,3 +92,19 @@ def batches(items: Iterable[Item], size: int) -> Iterator[list[Item]]:
     stream = iter(items)
     while part := list(islice(stream, size)):
         yield part
+
+
+def decoded(items: Iterable[Item], budget: int) -> tuple[tuple[Item, ...], int]:
+    """The items, decoded until their pixels take `budget` bytes (at Pillow's 4 a pixel), and what is left of it.
+
+    From there on items hold their files' bytes, and are decoded when a model asks.
+    """
+    found: list[Item] = []
+    for item in items:
+        if budget > 0:
+            pixels = item.rgb()
+            budget -= 4 * pixels.width * pixels.height
+            if budget >= 0:
+                item = DecodedItem(item.key, item.image, item.texts, item.label, pixels)
+        found.append(item)
+    return tuple(found), budget

@@ -1,13 +1,12 @@
-"""Linear probes: how well a line reads classes from frozen features. Three published recipes:
+"""Linear probes: how well a line reads classes from frozen features. Two published recipes, by L-BFGS:
 
 * CLIP (arXiv 2103.00020, appendix A.3): L-BFGS; lambda on 96 logarithmic steps from 1e-6 to 1e6, 7 of them first,
   then the step is halved around the best; chosen by a validation split.
 * DINOv2's logistic regression (facebookresearch/dinov2, dinov2/eval/log_regression.py): C = 10^linspace(-6, 5, 45),
   chosen by 10 % of the training images.
-* DINOv2's linear evaluation (dinov2/eval/linear.py): only its grid of heads and learning rates is here.
 
 The strength is chosen by validation images, and the probe is fitted anew to both. No function that chooses is given
-a test label.
+a test label. The recipes by AdamW are in `adamw_probe`, that by SGD is in `dinov2_linear`.
 """
 
 from collections.abc import Callable
@@ -23,9 +22,8 @@ from model_training.evaluation.ranking import rank_of
 from model_training.evaluation.zero_shot import classification_metrics
 
 CLIP_LAMBDAS = np.logspace(-6, 6, 97)  # 96 steps, 8 in a decade
-CLIP_FIRST_STEP = 16  # 7 points: 1e-6, 1e-4, ..., 1e6
+FIRST_STEP = 16  # 7 points: 1e-6, 1e-4, ..., 1e6
 DINOV2_CS = 10.0 ** np.linspace(-6, 5, 45)
-DINOV2_RATES = (1e-5, 2e-5, 5e-5, 1e-4, 2e-4, 5e-4, 1e-3, 2e-3, 5e-3, 1e-2, 2e-2, 5e-2, 1e-1)
 Search = Callable[[Callable[[float], float]], float]  # the accuracy that a C has to the C that is chosen
 
 
@@ -35,24 +33,29 @@ def dinov2_search(accuracy: Callable[[float], float]) -> float:
 
 
 def clip_search(accuracy: Callable[[float], float]) -> float:
-    """CLIP's search by halved steps around the peak, down to 8 values in a decade; asks for a C once.
+    """CLIP's search, in C = 1 / lambda: `peak_search` over lambda."""
+    return 1 / peak_search(CLIP_LAMBDAS, lambda strength: accuracy(1 / strength))
 
-    Returns C = 1 / lambda. Of equals the largest lambda, the simplest model.
+
+def peak_search(strengths: np.ndarray, accuracy: Callable[[float], float]) -> float:
+    """The best of 97 regularisation strengths by halved steps around the peak; asks for each at most once.
+
+    7 of them first, then 8, 4, 2 and 1 steps around the best. Of equals the largest strength, the simplest model.
     """
     known: dict[int, float] = {}
 
     def best(numbers: range) -> int:
         for number in numbers:
             if number not in known:
-                known[number] = accuracy(float(1 / CLIP_LAMBDAS[number]))
+                known[number] = accuracy(float(strengths[number]))
         return max(sorted(known, reverse=True), key=lambda number: known[number])
 
-    step = CLIP_FIRST_STEP
-    peak = best(range(0, len(CLIP_LAMBDAS), step))
+    step = FIRST_STEP
+    peak = best(range(0, len(strengths), step))
     while step > 1:
         step //= 2
-        peak = best(range(max(0, peak - step), min(len(CLIP_LAMBDAS), peak + step + 1), step))
-    return float(1 / CLIP_LAMBDAS[peak])
+        peak = best(range(max(0, peak - step), min(len(strengths), peak + step + 1), step))
+    return float(strengths[peak])
 
 
 def held_out(n: int, seed: int, share: float = 0.1) -> np.ndarray:
@@ -67,7 +70,7 @@ def held_out(n: int, seed: int, share: float = 0.1) -> np.ndarray:
 
 @dataclass(frozen=True)
 class Probe:
-    """A fitted probe and the C that was chosen."""
+    """A fitted probe and what was chosen: C, or the weight decay, or the learning rate."""
 
     linear: Linear
     c: float
@@ -91,28 +94,23 @@ def linear_probe(
 
     Raises InputError where one side of the split is empty, and as `fit` does.
     """
-    if not 0 < validation.sum() < len(validation):
-        raise InputError("validation images and training images are both needed", "split with `held_out`")
+    refuse_one_sided(validation)
     train = ~validation
 
     def accuracy(c: float) -> float:
-        scores = fit(features[train], labels[train], classes, c, iterations).scores(features[validation])
-        return float((rank_of(scores, labels[validation]) < 1).mean())
+        fitted = fit(features[train], labels[train], classes, c, iterations)
+        return accuracy_of(fitted, features[validation], labels[validation])
 
     c = search(accuracy)
     return Probe(fit(features, labels, classes, c, iterations), c, classes)
 
 
-@dataclass(frozen=True)
-class Head:
-    """One of the heads that DINOv2's linear evaluation trains side by side."""
-
-    blocks: int  # whose [CLS] tokens are concatenated: the last 1 or 4
-    mean_patch: bool  # and whether the mean patch token is
-    rate: float  # SGD's
+def accuracy_of(linear: Linear, features: np.ndarray, labels: np.ndarray) -> float:
+    """The share of features (n, dim) whose class (n,) int has the largest score."""
+    return float((rank_of(linear.scores(features), labels) < 1).mean())
 
 
-def dinov2_heads(batch: int, devices: int) -> list[Head]:
-    """The 52 heads: 13 learning rates, scaled by the global batch / 256, two depths, with and without patches."""
-    scale = batch * devices / 256
-    return [Head(n, mean, rate * scale) for n in (1, 4) for mean in (False, True) for rate in DINOV2_RATES]
+def refuse_one_sided(validation: np.ndarray) -> None:
+    """Raises InputError for a split (n,) bool without validation images or without training images."""
+    if not 0 < validation.sum() < len(validation):
+        raise InputError("validation images and training images are both needed", "split with `held_out`")

@@ -78,7 +78,7 @@ def _check(image_of_text: np.ndarray, images: int) -> None:
 def captions(item: Item) -> tuple[str, ...]:
     """An item's texts. Raises InputError where there is none, or a blank one."""
     if not item.texts or not all(text.strip() for text in item.texts):
-        raise InputError(f"{item.key}: has no caption or a blank one", "retrieval needs captions for every image")
+        raise InputError(f"{item.key}: has no caption or a blank one", "it needs captions for every image")
     return item.texts
 
 

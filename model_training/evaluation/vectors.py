@@ -1,12 +1,12 @@
 """What an encoder says of an evaluation set: unit vectors, checked to be numbers, and their cosines."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 
 from curate.errors import InputError
-from curate.protocols import ImageTextEncoder
-from model_training.evaluation.items import Item
+from curate.protocols import ImageEncoder, ImageTextEncoder
+from model_training.evaluation.items import Item, batches
 
 
 def unit(vectors: np.ndarray, place: str) -> np.ndarray:
@@ -25,9 +25,14 @@ def unit(vectors: np.ndarray, place: str) -> np.ndarray:
     return (exact / norms).astype(np.float32)
 
 
-def image_vectors(encoder: ImageTextEncoder, items: Sequence[Item]) -> np.ndarray:
+def image_vectors(encoder: ImageEncoder, items: Sequence[Item]) -> np.ndarray:
     """(items, dim) float32, unit. All images are decoded at once: ask for a batch at a time."""
     return unit(encoder.encode_images([item.rgb() for item in items]), f"{items[0].key} and those after it")
+
+
+def all_image_vectors(encoder: ImageEncoder, items: Iterable[Item], batch: int) -> np.ndarray:
+    """(items, dim) float32, unit; `batch` images are decoded and encoded at a time."""
+    return np.concatenate([image_vectors(encoder, part) for part in batches(items, batch)])
 
 
 def text_vectors(encoder: ImageTextEncoder, texts: Sequence[str], batch: int) -> np.ndarray:

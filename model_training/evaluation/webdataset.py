@@ -2,7 +2,7 @@
 
 Texts are, in this order of preference: `texts` of the .json (ours), the lines of the .txt (several captions of
 one image are several lines in LAION-AI/CLIP_benchmark), the `caption` of the .json. The label is the `label` of
-the .json, else the .cls.
+the .json (one, or a list), else the .cls.
 """
 
 import json
@@ -12,7 +12,7 @@ from typing import IO, Any
 from curate import schema as c
 from curate.errors import InputError
 from curate.tars import IMAGES, Member, grouped, index
-from model_training.evaluation.image_table import Sample
+from model_training.evaluation.image_table import Sample, as_label
 
 MAX_SIDE_FILE = 1_000_000  # bytes of a .txt, .json or .cls that are believed
 
@@ -44,7 +44,7 @@ def _sample(key: str, members: dict[str, Member], data: IO[bytes], path: str) ->
         label = number.strip()
     texts = _texts(about, _text(members.get("txt"), data, f"{place}.txt"), place)
     data.seek(image.offset)
-    return key, data.read(image.size), texts, None if label is None else str(label)
+    return key, data.read(image.size), texts, as_label(label)
 
 
 def _texts(about: dict[str, Any], lines: str | None, place: str) -> tuple[str, ...]:

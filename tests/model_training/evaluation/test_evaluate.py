@@ -6,35 +6,12 @@ import numpy as np
 import pytest
 
 from curate.errors import InputError
-from model_training import libraries
 from model_training.evaluation.evaluate import Evaluation, content, evaluate, load
 from model_training.evaluation.items import DecodedItem, Item
-from model_training.models.open_clip import OpenClipEncoder, OpenClipSpec
 from tests.conftest import picture
 from tests.model_training.evaluation.made import Written, colour, png, table, tar
 
-import open_clip  # isort: skip
-import safetensors.torch  # isort: skip
-
-TINY = {
-    "embed_dim": 32,
-    "vision_cfg": {"image_size": 32, "layers": 1, "width": 32, "head_width": 16, "patch_size": 8},
-    "text_cfg": {"context_length": 16, "vocab_size": 49408, "width": 32, "heads": 2, "layers": 1},
-}
 CLASSES = ["red", "green", "blue", "dark", "light"]
-
-
-@pytest.fixture(scope="module")
-def encoders(tmp_path_factory):
-    folder, found = tmp_path_factory.mktemp("tiny"), []
-    (folder / "tiny.json").write_text(json.dumps(TINY))
-    for seed in (0, 1):
-        libraries.torch.manual_seed(seed)
-        model = open_clip.CLIP(TINY["embed_dim"], vision_cfg=TINY["vision_cfg"], text_cfg=TINY["text_cfg"])
-        weights = folder / f"{seed}.safetensors"
-        safetensors.torch.save_file(model.state_dict(), str(weights))
-        found.append(OpenClipEncoder(OpenClipSpec("tiny", str(folder / "tiny.json"), str(weights), batch=8)))
-    return found
 
 
 @pytest.fixture(scope="module")

@@ -11,38 +11,14 @@ from model_training.evaluation.linear_probe import (
     DINOV2_CS,
     Probe,
     clip_search,
-    dinov2_heads,
     dinov2_search,
     held_out,
     linear_probe,
 )
-from model_training.libraries import torch
+from tests.model_training.evaluation.made_features import separable, shuffled
 
-
-@pytest.fixture(autouse=True)
-def one_thread():
-    """Threads wait for one another longer than problems of this size take."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
-
-
+pytestmark = pytest.mark.usefixtures("one_thread")
 BOTH = pytest.mark.parametrize("search", [clip_search, dinov2_search])
-
-
-def separable(n=90, classes=3):
-    rng = np.random.default_rng(0)
-    labels = rng.permutation(n) % classes
-    angles = 2 * np.pi * labels / classes
-    return 4 * np.stack([np.cos(angles), np.sin(angles)], 1) + rng.uniform(-1, 1, (n, 2)), labels
-
-
-def test_golden_c4_dinov2_has_52_heads_and_scales_the_rate_by_the_global_batch():
-    heads = dinov2_heads(batch=128, devices=8)
-    assert len(heads) == len(set(heads)) == 52
-    assert min(head.rate for head in heads) == pytest.approx(4e-5)
-    assert {head.rate for head in dinov2_heads(32, 8)} >= {1e-5, 0.1}
 
 
 @BOTH
@@ -54,8 +30,7 @@ def test_golden_c4_separable_data_is_read_without_error(search):
 
 @BOTH
 def test_golden_c4_shuffled_labels_are_read_at_chance(search):
-    rng = np.random.default_rng(3)
-    features, labels = rng.normal(size=(400, 2)), rng.integers(0, 4, 400)
+    features, labels = shuffled()
     probe = linear_probe(features[:200], labels[:200], held_out(200, 0, 0.3), 4, search, iterations=12)
     assert probe.metrics(features[200:], labels[200:])[0].value == pytest.approx(0.25, abs=0.08)
 

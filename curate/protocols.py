@@ -34,18 +34,20 @@ class ImageEncoder(Protocol):
 
 
 class Captioner(Protocol):
-    """Writes one caption per image; the draw for an image is keyed by its uid."""
+    """Writes one caption per image."""
 
-    identity: str
+    identity: str  # sha256 of what decides a caption: architecture, weights, tokenizer, how it is drawn
 
-    def caption(self, images: Sequence[Image], uids: Sequence[str]) -> list[str]: ...
+    def caption(self, images: Sequence[Image], uids: Sequence[str]) -> list[str]:
+        """RGB images to texts without their prompt. A draw is keyed by the uid, whatever else is in the call."""
+        ...
 
 
 class Matcher(Protocol):
     """The probability that a text describes an image (BLIP's ITM head)."""
 
-    identity: str
+    identity: str  # sha256 of what decides its values
 
     def match(self, images: Sequence[Image], texts: Sequence[str]) -> np.ndarray:
-        """Shape (n,), float32, in [0, 1]."""
+        """Of each image and the text in its place: shape (n,), float32, in [0, 1]."""
         ...

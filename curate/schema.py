@@ -152,6 +152,16 @@ def clip_score(model: str) -> str:
     return f"clip_score_{model}"
 
 
+def match(model: str) -> str:
+    """The column, and the family, of a model's probability that the text describes the image, 0 to 1."""
+    return f"match_{model}"
+
+
+def model_caption(model: str) -> str:
+    """The column, and the family, of the captions that a model writes, one for each image."""
+    return f"caption_{model}"
+
+
 def embedding(model: str) -> str:
     """The column, and the family, of a model's unit vectors of the stored images: lists of d float16."""
     return f"embedding_{model}"

@@ -14,33 +14,38 @@ from curate.errors import InputError
 from curate.manifest import Manifest
 from curate.protocols import ImageEncoder
 from curate.signals import Signal
+from curate.signals.caption import Caption
 from curate.signals.clip_score import ClipScore, folded
 from curate.signals.embedding import Embedding
 from curate.signals.linear_head import Activation, LinearHead, read_head
+from curate.signals.match_score import MatchScore
 from curate.signals.zero_shot import ZeroShot
 from curate.uid import fingerprint
-from model_training.models.open_clip import OpenClipEncoder, OpenClipSpec
-from model_training.models.timm import TimmEncoder, TimmSpec
+from model_training.models.blip_spec import BlipCaptionerSpec, BlipEncoderSpec, BlipMatcherSpec
+from model_training.models.coca import CocaSpec
+from model_training.models.families import Spec, load, trained_spec
+from model_training.models.open_clip import OpenClipSpec
+from model_training.models.sizes import architecture_of
+from model_training.models.timm import TimmSpec
 from model_training.models.weights import file_digest
+from model_training.trainers.objectives import OBJECTIVES
 from pipelines import recipe_models
 from pipelines.recipe import Recipe
-from pipelines.recipe_training import TINY, Trained
 from pipelines.recipe_training import Scorer as ScorerSection
+from pipelines.recipe_training import Trained, Training
 from pipelines.workspace import TRAIN, Workspace, model_folder
-
-Spec = OpenClipSpec | TimmSpec
 
 
 @dataclass
 class Encoders:
-    """The encoders of one worker, each loaded when it is first needed."""
+    """The models of one worker, each loaded when it is first needed."""
 
     _loaded: dict[str, Any] = field(default_factory=dict)
 
     def get(self, spec: Spec) -> Any:
         known = spec.identity
         if known not in self._loaded:
-            self._loaded[known] = TimmEncoder(spec) if isinstance(spec, TimmSpec) else OpenClipEncoder(spec)
+            self._loaded[known] = load(spec)
         return self._loaded[known]
 
 
@@ -64,7 +69,7 @@ class Score(Measured):
     """The cosine of image and text by a model that scores pairs: one encoder, or one for each fold."""
 
     name: str
-    specs: tuple[OpenClipSpec, ...]
+    specs: tuple[Spec, ...]
     seed: int = 0  # of the folds
     version: int = ClipScore.version
 
@@ -100,6 +105,42 @@ class Vectors(Measured):
 
 
 @dataclass(frozen=True)
+class Matches(Measured):
+    name: str
+    spec: BlipMatcherSpec
+    version: int = MatchScore.version
+
+    @property
+    def family(self) -> str:  # type: ignore[override]
+        return c.match(self.name)
+
+    @property
+    def identity(self) -> tuple[object, ...]:
+        return (self.spec.identity, self.spec.batch)
+
+    def signal(self, encoders: Encoders) -> Signal:
+        return MatchScore(self.name, encoders.get(self.spec))
+
+
+@dataclass(frozen=True)
+class Captions(Measured):
+    name: str
+    spec: BlipCaptionerSpec | CocaSpec
+    version: int = Caption.version
+
+    @property
+    def family(self) -> str:  # type: ignore[override]
+        return c.model_caption(self.name)
+
+    @property
+    def identity(self) -> tuple[object, ...]:
+        return (self.spec.identity, self.spec.batch)
+
+    def signal(self, encoders: Encoders) -> Signal:
+        return Caption(self.name, encoders.get(self.spec))
+
+
+@dataclass(frozen=True)
 class Head(Measured):
     family: str
     spec: Spec
@@ -132,7 +173,7 @@ class Head(Measured):
 @dataclass(frozen=True)
 class Categories(Measured):
     family: str
-    spec: OpenClipSpec
+    spec: Spec
     categories: tuple[tuple[str, tuple[str, ...]], ...]
     version: int = ZeroShot.version
 
@@ -149,31 +190,45 @@ Models = Mapping[str, Measured]  # family -> what measures it
 
 def declared(recipe: Recipe) -> dict[str, Measured]:
     """What the models can measure whose weights the recipe names."""
-    specs = {name: spec for name, model in recipe.models.items() if (spec := _spec(name, model)) is not None}
+    specs = {name: spec for name in recipe.models if (spec := _spec(recipe, name)) is not None}
     found: list[Measured] = []
     for name, spec in specs.items():
-        found += [Score(name, (spec,))] if isinstance(spec, OpenClipSpec) else []
-        found.append(Vectors(name, spec))
+        match spec:
+            case BlipMatcherSpec():
+                found.append(Matches(name, spec))
+            case BlipCaptionerSpec() | CocaSpec():
+                found.append(Captions(name, spec))
+            case TimmSpec():
+                found.append(Vectors(name, spec))
+            case _:
+                found += [Score(name, (spec,)), Vectors(name, spec)]
     for name, model in recipe.models.items():
         if isinstance(model, recipe_models.LinearHead):
             found.append(Head(name, specs[model.of], model.weights, model.activation, model.sha256))
         elif isinstance(model, recipe_models.ZeroShot):
-            spec = specs[model.of]
-            assert isinstance(spec, OpenClipSpec)  # the recipe's checks hold this
-            found.append(Categories(name, spec, tuple((k, tuple(v)) for k, v in model.categories.items())))
+            found.append(Categories(name, specs[model.of], tuple((k, tuple(v)) for k, v in model.categories.items())))
     return {one.family: one for one in found}
 
 
-def _spec(name: str, model: Any) -> Spec | None:
-    kinds: dict[type, type[OpenClipSpec | TimmSpec]] = {
-        recipe_models.OpenClip: OpenClipSpec,
-        recipe_models.Timm: TimmSpec,
-    }
-    kind = kinds.get(type(model))
-    if kind is None:
+def _spec(recipe: Recipe, name: str) -> Spec | None:
+    model = recipe.models[name]
+    if not isinstance(model, recipe_models.FromFile):
         return None
-    arch = TINY if model.arch == "tiny" else model.arch
-    return kind(name, arch, model.weights, model.allow_download, model.sha256, model.batch)
+    given = (name, model.arch, model.weights, model.allow_download, model.sha256, model.batch)
+    match model:
+        case recipe_models.OpenClip():
+            return OpenClipSpec(name, architecture_of("open_clip", model.arch), *given[2:])
+        case recipe_models.Timm():
+            return TimmSpec(name, architecture_of("timm", model.arch), *given[2:])
+        case recipe_models.BlipCaptioner():
+            return BlipCaptionerSpec(*given, model.generation(recipe.seed))
+        case recipe_models.BlipMatcher():
+            return BlipMatcherSpec(*given, first_token=model.first_token)
+        case recipe_models.BlipEncoder():
+            return BlipEncoderSpec(*given)
+        case recipe_models.CocaCaptioner():
+            return CocaSpec(*given, model.generation(recipe.seed))
+    return None
 
 
 def trained(recipe: Recipe, workspace: Workspace, names: Sequence[str]) -> dict[str, Measured]:
@@ -194,10 +249,15 @@ def trained(recipe: Recipe, workspace: Workspace, names: Sequence[str]) -> dict[
         for fold in range(folds):
             base, record = next(iter(manifest.entries[str(fold)].files.items()))
             path = workspace.folder.url(f"{under}/{TRAIN}/{base}")
-            specs.append(OpenClipSpec(name, section.arch, path, False, record["sha256"], model.batch))
+            specs.append(checkpoint_spec(section, name, path, record["sha256"], model.batch))
         score = Score(name, tuple(specs), recipe.seed)
         found[score.family] = score
     return found
+
+
+def checkpoint_spec(section: Training, name: str, path: str, sha256: str, batch: int) -> Spec:
+    """How a checkpoint is loaded that this section's training wrote."""
+    return trained_spec(OBJECTIVES[section.objective].family, section.arch, name, path, sha256, batch)
 
 
 def scorer_section(recipe: Recipe) -> ScorerSection:

@@ -15,7 +15,7 @@ import numpy as np
 from PIL.Image import Image
 
 from curate.errors import InputError
-from model_training.models.fixed_batches import FixedBatches
+from model_training.models.fixed_batches import PASS, FixedBatches
 from model_training.models.weights import Weights, architecture
 
 
@@ -27,20 +27,26 @@ class OpenClipEncoder:
     """Implements `curate.protocols.ImageTextEncoder`, in batches of one size."""
 
     def __init__(self, spec: OpenClipSpec) -> None:
+        from model_training.models.preprocessing import Preprocessing
+
         self.spec = spec
         self.identity = spec.identity
-        self._batches = FixedBatches(spec.batch)
-        self._model, self._transform, self._tokenizer = load(spec, self._batches.device)
+        self._batches = FixedBatches(spec.batch, PASS)
+        self._model, transform, self._tokenizer = load(spec, self._batches.device)
+        self._images = Preprocessing(transform)
         self.width = _width(self._model, self._tokenizer, self._batches.device)
 
     def encode_images(self, images: Sequence[Image]) -> np.ndarray:
-        return self._encode([self._transform(image) for image in images], self._model.encode_image)
+        return self._batches.run(images, self._image_vectors, self.width, self._images.gather)
 
     def encode_texts(self, texts: Sequence[str]) -> np.ndarray:
-        return self._encode(list(self._tokenizer(list(texts))) if texts else [], self._model.encode_text)
+        return self._batches.run(texts, self._text_vectors, self.width, lambda part: self._tokenizer(list(part)))
 
-    def _encode(self, items: list[Any], forward: Any) -> np.ndarray:
-        return self._batches.run(items, lambda batch: forward(batch, normalize=True), self.width)
+    def _image_vectors(self, batch: Any) -> Any:
+        return self._model.encode_image(self._images.pixels(batch), normalize=True)
+
+    def _text_vectors(self, batch: Any) -> Any:
+        return self._model.encode_text(batch, normalize=True)
 
 
 def _width(model: Any, tokenizer: Any, device: str) -> int:
@@ -55,6 +61,7 @@ def load(spec: OpenClipSpec, device: str) -> tuple[Any, Any, Any]:
     from model_training import libraries  # noqa: F401  (before open_clip, which imports torchvision)
 
     import open_clip  # isort: skip
+    from model_training.models.small_vocabulary import tokenizer_of
 
     arch = register(open_clip, spec.arch)
     weights = spec.here()
@@ -76,7 +83,7 @@ def load(spec: OpenClipSpec, device: str) -> tuple[Any, Any, Any]:
             f"model {spec.name!r}: {spec.weights} does not load as {spec.arch}: {reason}",
             "check `arch`; open_clip.list_models() names those there are",
         ) from error
-    return model.eval(), transform, open_clip.get_tokenizer(arch)
+    return model.eval(), transform, tokenizer_of(arch)
 
 
 def _no_pretrained_warning(record: logging.LogRecord) -> bool:

@@ -12,12 +12,13 @@ import numpy as np
 from PIL.Image import Image
 
 from curate.errors import InputError
-from model_training.models.fixed_batches import FixedBatches
+from model_training.models.fixed_batches import PASS, FixedBatches
+from model_training.models.timm_architecture import config, create, without_classifier
 from model_training.models.weights import Weights
 
 
 class TimmSpec(Weights):
-    """`arch` is one of timm's names, such as vit_small_patch14_dinov2.lvd142m."""
+    """`arch` is one of timm's names, such as vit_small_patch14_dinov2.lvd142m, or a config's path (.json)."""
 
     library: ClassVar[str] = "timm "
 
@@ -26,20 +27,23 @@ class TimmEncoder:
     """Implements `curate.protocols.ImageEncoder`, in batches of one size."""
 
     def __init__(self, spec: TimmSpec) -> None:
+        from model_training.models.preprocessing import Preprocessing
+
         self.spec = spec
         self.identity = spec.identity
-        self._batches = FixedBatches(spec.batch)
-        self._model, self._transform = load(spec)
+        self._batches = FixedBatches(spec.batch, PASS)
+        self._model, transform = load(spec)
+        self._images = Preprocessing(transform)
         self._model.to(self._batches.device)
         self.width = int(self._model.num_features)
 
     def encode_images(self, images: Sequence[Image]) -> np.ndarray:
-        return self._batches.run([self._transform(image) for image in images], self._forward, self.width)
+        return self._batches.run(images, self._forward, self.width, self._images.gather)
 
     def _forward(self, batch: Any) -> Any:
         from model_training import libraries
 
-        return libraries.torch.nn.functional.normalize(self._model(batch).float(), dim=-1)
+        return libraries.torch.nn.functional.normalize(self._model(self._images.pixels(batch)).float(), dim=-1)
 
 
 def load(spec: TimmSpec) -> tuple[Any, Any]:
@@ -48,36 +52,20 @@ def load(spec: TimmSpec) -> tuple[Any, Any]:
 
     import timm  # isort: skip
 
-    name = spec.arch.partition(".")[0]
-    if name not in timm.list_models():
-        raise InputError(
-            f"model {spec.name!r}: timm has no architecture {spec.arch!r}", "timm.list_models() names those there are"
-        )
+    config(spec.arch)
     weights = spec.here()
     local = os.path.isfile(weights)
     if not local and not spec.allow_download:
         raise InputError(f"model {spec.name!r}: there is no file {spec.weights}")
     try:
-        model = timm.create_model(spec.arch, pretrained=not local, num_classes=0)
+        model = create(spec.arch, pretrained=not local)
         if local:
-            model.load_state_dict(_without_classifier(weights, model), strict=True)
+            model.load_state_dict(without_classifier(weights, model), strict=True)
     except (RuntimeError, ValueError, OSError, KeyError) as error:
         reason = (str(error).strip() or type(error).__name__).splitlines()[0]
         raise InputError(
             f"model {spec.name!r}: {spec.weights} does not load as {spec.arch}: {reason}",
             "check `arch`; timm.list_models() names those there are",
         ) from error
-    config = timm.data.resolve_model_data_config(model)
-    return model.eval(), timm.data.create_transform(**config, is_training=False)
-
-
-def _without_classifier(path: str, model: Any) -> dict[str, Any]:
-    """The weights in a file, but for those of the classifier, which the encoder does not have.
-
-    Loaded strictly, unlike timm's own way for a file: a missing layer would stay random without a word.
-    """
-    import safetensors.torch
-
-    classifier = model.pretrained_cfg.get("classifier") or ()
-    heads = tuple(f"{name}." for name in ([classifier] if isinstance(classifier, str) else classifier))
-    return {name: value for name, value in safetensors.torch.load_file(path).items() if not name.startswith(heads)}
+    data = timm.data.resolve_model_data_config(model)
+    return model.eval(), timm.data.create_transform(**data, is_training=False)

@@ -73,6 +73,11 @@ def _identity(spec: Weights) -> str:
     return hashlib.sha256(f"{spec.library}{architecture(spec.arch)}\n{digest}".encode()).hexdigest()
 
 
+def identity_with(files: str, use: tuple[object, ...]) -> str:
+    """sha256 over what a model's files are and what is asked of it: numbers, strings, tuples of them."""
+    return hashlib.sha256(f"{files}\n{use!r}".encode()).hexdigest()
+
+
 def file_digest(path: Path) -> str:
     """sha256 of a file, remembered in this process for as long as its size and date stay."""
     status = path.stat()

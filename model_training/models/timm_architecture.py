@@ -1,0 +1,60 @@
+"""A timm architecture by its name, or by a config file in the form of timm's own (architecture, model_args,
+pretrained_cfg: what its hub keeps as config.json).
+
+A file may also say under `options`, by objective, with which options a model of its size is trained when the recipe
+does not say; data/views and trainers read that, the model does not.
+"""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from curate.errors import InputError
+
+
+def config(arch: str) -> dict[str, Any]:
+    """What the file says; of a name, only `architecture`. Raises InputError for an unknown architecture."""
+    from model_training import libraries  # noqa: F401  (before timm, which imports torchvision)
+
+    import timm  # isort: skip
+
+    found: Any = {"architecture": arch}
+    if arch.endswith(".json"):
+        try:
+            found = json.loads(Path(arch).read_text())
+        except (OSError, ValueError) as error:
+            raise InputError(f"{arch}: not readable as a model config ({error})") from error
+        if not isinstance(found, dict) or not isinstance(found.get("architecture"), str):
+            raise InputError(f"{arch}: says no `architecture`", "write it as timm's hub does: models/tiny_vit.json")
+    if found["architecture"].partition(".")[0] not in timm.list_models():
+        raise InputError(
+            f"timm has no architecture {found['architecture']!r}", "timm.list_models() names those there are"
+        )
+    return found
+
+
+def create(arch: str, pretrained: bool = False, **args: Any) -> Any:
+    """timm's model without a classifier; `args` win over the file's `model_args`.
+
+    Raises InputError for an unknown architecture, and what timm raises for arguments that it does not take.
+    """
+    said = config(arch)
+
+    import timm  # isort: skip
+
+    given = {**said.get("model_args", {}), "num_classes": 0, **args}
+    if "pretrained_cfg" in said:
+        given["pretrained_cfg_overlay"] = said["pretrained_cfg"]
+    return timm.create_model(said["architecture"], pretrained=pretrained, **given)
+
+
+def without_classifier(path: str, model: Any) -> dict[str, Any]:
+    """The weights in a file, but for those of the classifier, which the model does not have.
+
+    To be loaded strictly, unlike timm's own way for a file: a missing layer would stay random without a word.
+    """
+    import safetensors.torch
+
+    classifier = model.pretrained_cfg.get("classifier") or ()
+    heads = tuple(f"{name}." for name in ([classifier] if isinstance(classifier, str) else classifier))
+    return {name: value for name, value in safetensors.torch.load_file(path).items() if not name.startswith(heads)}

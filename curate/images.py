@@ -14,7 +14,7 @@ from PIL import AvifImagePlugin, Image, ImageFile, WebPImagePlugin
 from curate.errors import MachineError
 from curate.image_files import gif_frames, is_whole, looks_like_image, webp_size
 from curate.image_jpeg import decode_jpeg
-from curate.image_rgb import BAD_BYTES, orientation_of, to_rgb
+from curate.image_rgb import BAD_BYTES, colour_transform, orientation_of, to_rgb, turned
 from curate.outcomes import Outcome
 
 FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "AVIF", "BMP")
@@ -52,14 +52,22 @@ def decode(
     try:
         if strict and opened.format == "jpeg":
             decode_jpeg(data, "CMYK" if opened.image.mode == "CMYK" else "GRAY")
-        opened.image.load()
-        rgb = to_rgb(opened.image)
-        if rgb is opened.image:
-            rgb = rgb.copy()  # a plain image: no file behind it, no metadata methods of its format
-        rgb.info = {}
     except BAD_BYTES as error:
         return opened.damaged(error)
-    return Decoded(rgb, *opened.displayed_size, opened.format, opened.frames)
+    rgb = _decoded(opened)
+    return rgb if isinstance(rgb, Failed) else Decoded(rgb, *opened.displayed_size, opened.format, opened.frames)
+
+
+def _decoded(opened: "Opened") -> Image.Image | Failed:
+    try:
+        opened.image.load()
+        rgb = to_rgb(opened.image)
+    except BAD_BYTES as error:
+        return opened.damaged(error)
+    if rgb is opened.image:
+        rgb = rgb.copy()  # a plain image: no file behind it, no metadata methods of its format
+    rgb.info = {}
+    return rgb
 
 
 def open_stored(data: bytes) -> Image.Image | None:
@@ -67,8 +75,26 @@ def open_stored(data: bytes) -> Image.Image | None:
 
     Whatever `max_pixels` let in opens here: up to what Pillow itself calls a decompression bomb.
     """
-    decoded = decode(data, max_pixels=PILLOW_PIXELS, strict=False)
-    return None if isinstance(decoded, Failed) else decoded.image
+    opened = open_image(data, PILLOW_PIXELS, MAX_SIDE)
+    if isinstance(opened, Failed):
+        return None
+    whole = _whole_jpeg(opened, data)
+    decoded = _decoded(opened) if whole is None else whole
+    return None if isinstance(decoded, Failed) else decoded
+
+
+def _whole_jpeg(opened: "Opened", data: bytes) -> Image.Image | None:
+    """By libjpeg-turbo straight into an array: the same pixels as Pillow's, in two thirds of the time.
+
+    None for what needs more than that: other formats and colours, and what lacks data, which Pillow fills up.
+    """
+    if opened.format != "jpeg" or opened.image.mode not in ("RGB", "L") or colour_transform(opened.image):
+        return None
+    try:
+        pixels = decode_jpeg(data, "RGB", opened.image.size)
+    except OSError:
+        return None
+    return None if pixels is None else Image.fromarray(turned(pixels, opened.orientation))
 
 
 # -- opening: the header alone ------------------------------------------------------------------------

@@ -9,7 +9,7 @@ from curate import schema as c
 from curate.errors import MachineError
 from curate.filters.listed import uids
 from curate.uid import fingerprint
-from model_training.evaluation.classes import Classes
+from model_training.evaluation.evaluate import refuse_absent
 from model_training.evaluation.items import data_files
 from pipelines.check_filters import check_filters
 from pipelines.columns import families, passes
@@ -18,6 +18,7 @@ from pipelines.listing import READERS
 from pipelines.models import declared
 from pipelines.recipe import Recipe
 from pipelines.recipe_source import Source
+from pipelines.robustness import read_baselines
 
 LOOKED_AT = 1_000  # rows
 PER_IMAGE = 40_000  # bytes of a stored image at 384 px, as measured on photos
@@ -79,9 +80,10 @@ def warnings(recipe: Recipe) -> list[str]:
 def check_training(recipe: Recipe) -> None:
     """Is there what training and evaluation will read? Asked now, not after hours. Raises InputError."""
     for evaluation in evaluations(recipe):
-        data_files(evaluation.data)
-        if evaluation.classes is not None:
-            Classes.load(evaluation.classes)
+        refuse_absent(evaluation)
+    for entry in recipe.eval:
+        if entry.baselines is not None:
+            read_baselines(entry)
     loop = recipe.loop
     if loop is not None and loop.trusted is not None:
         data_files([loop.trusted], "`loop.trusted`")

@@ -13,7 +13,7 @@ from pipelines import comparison as cmp
 from pipelines.context import Context, make_engine, session
 from pipelines.engine.stop import watching
 from pipelines.engine.unit import Engine
-from pipelines.evaluate import judge
+from pipelines.evaluate import judge, specs_of
 from pipelines.loop import sections
 from pipelines.progress import Progress, Quiet
 from pipelines.recipe import Recipe
@@ -59,7 +59,7 @@ def compare(
                 contexts[name] = _compared(run)
                 tasks += tasks_of(run.recipe, run.workspace, f"compared {number}", train, contexts[name].workspace)
             fit(runs[0], "train", tasks, train.workers)
-            judge(list(contexts.values()), first, train.arch)
+            judge(list(contexts.values()), first, specs_of(train))
             for run in runs:
                 finish(run)
     finally:

@@ -15,9 +15,10 @@ from curate import schema as c
 from curate.errors import RecipeError, did_you_mean
 from curate.filters import FILTERS, Filter
 from pipelines.recipe_download import Download, download_problems
-from pipelines.recipe_models import LinearHead, Model, OpenClip, Timm, model_problems
+from pipelines.recipe_eval import PATHS, Evaluation, evaluation_problems
+from pipelines.recipe_models import FromFile, LinearHead, Model, model_problems
 from pipelines.recipe_source import Location, Source
-from pipelines.recipe_training import Evaluation, Loop, Section, Train, Trained, complete
+from pipelines.recipe_training import Loop, Section, Train, Trained, Training, complete
 
 VERSION = 1
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9_][A-Za-z0-9_-]*$")]  # it becomes a folder's and a column's
@@ -186,10 +187,7 @@ def _training(recipe: Recipe, filters: list[tuple[int, Filter]]) -> list[tuple[L
         model = recipe.models[name]
         if isinstance(model, Trained) and model.trained_on == "trusted" and loop.trusted is None:
             problems.append((("models", name, "trained_on"), "there are no trusted pairs: name them as `loop.trusted`"))
-    names = [evaluation.name for evaluation in recipe.eval]
-    for i, name in enumerate(names):
-        if name in names[:i]:
-            problems.append((("eval", i, "name"), f"{name!r} is there twice"))
+    problems += evaluation_problems(recipe.eval)
     if recipe.loop is not None:
         if recipe.train is None:
             problems.append((("loop",), "a loop needs `train`: the models that are compared"))
@@ -241,10 +239,9 @@ def _absolute(recipe: Recipe, base: Path) -> Recipe:
         update["images"] = ImageFolder(folder=full(given.images.folder), table=full(given.images.table))
     models = {name: _absolute_model(model, base) for name, model in recipe.models.items()}
     evaluations = [
-        evaluation.model_copy(update={"data": full(evaluation.data), "classes": full(evaluation.classes)})
-        for evaluation in recipe.eval
+        entry.model_copy(update={name: full(getattr(entry, name)) for name in PATHS}) for entry in recipe.eval
     ]
-    train = recipe.train and recipe.train.model_copy(update={"model": _arch(recipe.train.model, base)})
+    train = recipe.train and recipe.train.model_copy(update=_absolute_start(recipe.train, base))
     changed = {
         "run_dir": full(recipe.run_dir),
         "input": given.model_copy(update=update),
@@ -257,7 +254,7 @@ def _absolute(recipe: Recipe, base: Path) -> Recipe:
 
 
 def _absolute_model(model: Any, base: Path) -> Any:
-    if not isinstance(model, OpenClip | Timm | LinearHead):
+    if not isinstance(model, FromFile | LinearHead):
         return model
     weights = _full(model.weights, base)
     if isinstance(model, LinearHead):
@@ -267,12 +264,23 @@ def _absolute_model(model: Any, base: Path) -> Any:
     return model.model_copy(update={"weights": weights, "arch": _arch(model.arch, base)})
 
 
+def _absolute_start(section: Training, base: Path) -> dict[str, Any]:
+    """What changes in a section about training: the architecture's path, and that of the weights it starts from."""
+    update: dict[str, Any] = {"model": _arch(section.model, base)}
+    if section.init is not None:
+        weights = _full(section.init.weights, base)
+        if section.init.allow_download and not Path(weights).exists():  # the library's name for them
+            weights = section.init.weights
+        update["init"] = section.init.model_copy(update={"weights": weights})
+    return update
+
+
 def _absolute_loop(loop: Loop, base: Path) -> Loop:
     update: dict[str, Any] = {"trusted": _full(loop.trusted, base)}
     if loop.oracle:
         update["oracle"] = loop.oracle.model_copy(update={"table": _full(loop.oracle.table, base)})
     if loop.scorer:
-        update["scorer"] = loop.scorer.model_copy(update={"model": _arch(loop.scorer.model, base)})
+        update["scorer"] = loop.scorer.model_copy(update=_absolute_start(loop.scorer, base))
     return loop.model_copy(update=update)
 
 

@@ -1,14 +1,21 @@
 """The recipe's sections about models that the run trains: `kind: trained`, train, eval and loop."""
 
-from pathlib import Path
+from dataclasses import fields
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_serializer, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    TypeAdapter,
+    ValidationError,
+    model_serializer,
+    model_validator,
+)
 
-import model_training.models
+from curate.errors import did_you_mean
 from curate.filters.rule import without_absent
-
-TINY = str(Path(model_training.models.__file__).with_name("tiny.json"))  # a CLIP for CPUs and minutes
+from model_training.trainers.objectives import OBJECTIVES
 
 
 class Section(BaseModel):
@@ -29,28 +36,78 @@ class Trained(Section):
     )
 
 
+class Init(Section):
+    """What a model starts from, in place of a draw by the seed."""
+
+    weights: str = Field(description="a .safetensors file; with allow_download also a name that the library knows")
+    part: Literal["all", "image", "text"] = Field("all", description="the whole model, or one tower of it")
+    allow_download: bool = False
+    sha256: str | None = Field(None, description="refuse other weights than these")
+
+
 class Training(Section):
     """What one model is trained with: `train` for the compared models, `loop.scorer` for those that curate."""
 
-    model: str = Field("tiny", description="tiny, an open_clip name, or the path of a model config (.json)")
+    model: str = Field("tiny", description="tiny, small, a name of the objective's library, or a config's path (.json)")
+    objective: str = Field("clip", description=f"what it learns: {', '.join(OBJECTIVES)}")
+    options: dict[str, Any] = Field({}, description="of the objective; without them, what its paper says")
+    init: Init | None = Field(None, description="start from these weights")
     samples_seen: int = Field(ge=1, description="how many pairs the model sees, repeats counted: its compute")
     batch: int = Field(64, ge=2, le=65_536, description="pairs, over all workers")
+    accumulate: int = Field(1, ge=1, description="encode a worker's rows in so many parts: less memory, same gradient")
+    optimizer: Literal["adamw", "lamb", "lion", "adafactor", "sgd"] = "adamw"
+    schedule: Literal["published", "cosine", "linear", "constant", "exponential"] = "published"
     lr: float = Field(3e-3, gt=0)
     warmup: int = Field(40, ge=0, description="steps")
     weight_decay: float = Field(1.0, ge=0)
     clip_norm: float | None = Field(1.0, gt=0)
+    ema: float | None = Field(None, gt=0, lt=1, description="keep this decaying average of the weights, and write it")
     flip: bool = True
     crop_area: float = Field(1.0, gt=0, le=1, description="1: the whole square; less: a random one of that area")
     resampled: bool = Field(False, description="draw shards with replacement, as open_clip's --dataset-resampled")
-    threads: int = Field(1, ge=1, le=256)
+    precision: Literal["float32", "bfloat16"] = Field(
+        "float32", description="of the forward pass; weights stay float32"
+    )
+    compile: bool = Field(False, description="by torch.compile")
+    checkpointing: bool = Field(False, description="compute activations again instead of keeping them")
+    threads: int = Field(1, ge=1, le=256, description="that compute")
+    loaders: int = Field(1, ge=1, le=256, description="threads that decode")
+
+    @model_validator(mode="after")
+    def _objective(self) -> "Training":
+        known = OBJECTIVES.get(self.objective)
+        if known is None:
+            near = did_you_mean(self.objective, list(OBJECTIVES))
+            raise ValueError(f"no objective {self.objective!r}{near}; there are {', '.join(OBJECTIVES)}")
+        names = {field.name for field in fields(known.options)}
+        if unknown := sorted(set(self.options) - names):
+            there = f"; it has {', '.join(sorted(names))}" if names else "; it has none"
+            raise ValueError(f"{self.objective} has no option {unknown[0]!r}{there}")
+        try:
+            TypeAdapter(known.options).validate_python(self.options)
+        except ValidationError as error:
+            first = error.errors()[0]
+            raise ValueError(f"options.{'.'.join(map(str, first['loc']))}: {first['msg']}") from error
+        if self.model in ("tiny", "small") and self.model not in known.sizes:
+            raise ValueError(f"{self.objective} has no size {self.model!r}: name a model of {known.family}'s")
+        if known.needs_init and self.init is None:
+            raise ValueError(f"{self.objective} starts from trained weights: give `init: {{weights: PATH}}`")
+        return self
 
     @property
     def arch(self) -> str:
-        return TINY if self.model == "tiny" else self.model
+        return OBJECTIVES[self.objective].sizes.get(self.model, self.model)
+
+
+def unable(section: Training, need: str) -> str | None:
+    """What its models lack of what is needed ("images+texts"), with the objectives that have it."""
+    wanted = set(need.split("+"))
+    lacking = sorted(wanted - OBJECTIVES[section.objective].does)
+    others = ", ".join(name for name, known in OBJECTIVES.items() if wanted <= known.does)
+    return f"{section.objective} trains none that give {' and '.join(lacking)}; {others} do" if lacking else None
 
 
 class Train(Training):
-    objective: Literal["clip"] = "clip"
     seeds: list[Annotated[int, Field(ge=0)]] = Field([0], min_length=1)
     workers: int = Field(1, ge=1, le=1024, description="1: models train side by side; more: each over this many")
 
@@ -58,6 +115,10 @@ class Train(Training):
     def _share(self) -> "Train":
         if self.batch % self.workers:
             raise ValueError(f"a batch of {self.batch} cannot be shared by {self.workers} workers")
+        if self.batch // self.workers % self.accumulate:
+            raise ValueError(
+                f"{self.batch // self.workers} rows of a worker cannot be cut into {self.accumulate} parts"
+            )
         if len(set(self.seeds)) < len(self.seeds):
             raise ValueError("a seed is there twice")
         return self
@@ -68,24 +129,6 @@ class Scorer(Training):
 
     folds: int = Field(2, ge=1, le=100, description="a sample is scored by the model that has not seen its fold")
     trusted_repeats: int = Field(3, ge=0, description="how often a trusted pair is in one pass over the data")
-
-
-class Evaluation(Section):
-    name: str = Field(min_length=1, max_length=100)
-    kind: Literal["zero_shot", "retrieval"]
-    data: str | list[str] = Field(description="image tables (.parquet) and WebDataset tars; globs")
-    classes: str | None = Field(None, description="zero_shot: a YAML of classes and templates")
-    use: Literal["report", "select"] = Field("report", description="promotion of a round reads only `select`")
-
-    @model_validator(mode="after")
-    def _needs(self) -> "Evaluation":
-        if (self.kind == "zero_shot") != (self.classes is not None):
-            raise ValueError("zero_shot needs `classes`" if self.classes is None else "retrieval has no `classes`")
-        return self
-
-    @property
-    def places(self) -> tuple[str, ...]:
-        return (self.data,) if isinstance(self.data, str) else tuple(self.data)
 
 
 class Oracle(Section):

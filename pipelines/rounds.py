@@ -16,9 +16,10 @@ from curate.uid import draw_int
 from pipelines import comparison as cmp
 from pipelines import stages
 from pipelines.context import Context
-from pipelines.evaluate import judge
-from pipelines.recipe_training import Evaluation, Train
+from pipelines.evaluate import judge, specs_of
+from pipelines.recipe_eval import Evaluation
 from pipelines.recipe_training import Loop as LoopSection
+from pipelines.recipe_training import Train
 from pipelines.run import choose, write_recipe
 from pipelines.scorers import with_filters
 from pipelines.train import fit, tasks_of
@@ -59,7 +60,7 @@ class Turn:
             label = f"round {self.number} {name}" if self.number and name == cmp.CURATED else name
             tasks += tasks_of(context.recipe, context.workspace, label, self.train)
         fit(self.context, "train", tasks, self.train.workers)
-        judge(list(self.arms.values()), self.context.recipe, self.train.arch)
+        judge(list(self.arms.values()), self.context.recipe, specs_of(self.train))
         self.outcomes = {name: cmp.Outcomes.read(context.workspace) for name, context in self.arms.items()}
         self.seconds = time.monotonic() - began
 
@@ -121,7 +122,7 @@ class Turn:
 
     def _mean(self, select: list[Evaluation]) -> float | None:
         curated = self.outcomes[cmp.CURATED]
-        found = [v for e in select for v in curated.values.get((e.name, cmp.PRIMARY[e.kind]), [])]
+        found = [v for e in select for v in curated.values.get(curated.primary(e), [])]
         return sum(found) / len(found) if found else None
 
 

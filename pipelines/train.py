@@ -11,6 +11,7 @@ from curate.files import Folder, file_sha256, sha256
 from curate.manifest import Entry, Manifest
 from curate.uid import draw_int, fingerprint
 from model_training.data.hold_out import HoldOut
+from model_training.models.weights import Weights
 from model_training.trainers.plan import Job, Plan, Progress, Trained
 from pipelines.context import Context, drop_stale
 from pipelines.models import folds_of, only_trusted, scorer_section
@@ -36,8 +37,14 @@ class Task:
 
 
 def plan(section: Training) -> Plan:
-    given = section.model_dump(include=set(Plan.__dataclass_fields__) & set(Training.model_fields))
-    return Plan(arch=section.arch, **given)
+    given = section.model_dump(
+        include=set(Plan.__dataclass_fields__) & set(Training.model_fields) - {"options", "init"}
+    )
+    options, start = tuple(sorted(section.options.items())), section.init
+    if start is None:
+        return Plan(arch=section.arch, options=options, **given)
+    init = Weights("train.init", section.arch, start.weights, start.allow_download, start.sha256)
+    return Plan(arch=section.arch, options=options, init=init, init_part=start.part, **given)
 
 
 def tasks_of(

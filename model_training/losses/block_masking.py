@@ -25,19 +25,25 @@ def block_masks(
     step: int,
     share: float = 0.5,
     ratios: tuple[float, float] = (0.1, 0.5),
+    among: range | None = None,
 ) -> np.ndarray:
     """(crops, height, width) bool, true where the student must not see the patch. The same seed and step, the same.
+
+    `among`: of these crops alone, as they are when all are asked for (a worker's part of a batch).
 
     int(crops * share) of the crops are masked, which ones is drawn, and their ratios are stratified: one from each
     equal slice of `ratios`, so that every batch has about the same number of masked patches.
     """
+    asked = range(crops) if among is None else among
     source = np.random.default_rng(draw_int(seed, str(step), "block mask"))
-    masks = np.zeros((crops, height, width), bool)
+    masks = np.zeros((len(asked), height, width), bool)
     masked = int(crops * share)
     edges = ratio_slices(masked, *ratios)
-    for i, crop in enumerate(source.permutation(crops)[:masked]):
-        ratio = source.uniform(edges[i], edges[i + 1])
-        masks[crop] = block_mask(height, width, int(height * width * ratio), source)
+    for i, crop in enumerate(source.permutation(crops)[:masked].tolist()):
+        if crop in asked:
+            own = np.random.default_rng(draw_int(seed, f"{step}/{crop}", "block mask"))
+            ratio = own.uniform(edges[i], edges[i + 1])
+            masks[crop - asked.start] = block_mask(height, width, int(height * width * ratio), own)
     return masks
 
 

@@ -33,3 +33,13 @@ def coca_loss(
 ) -> torch.Tensor:
     """The weighted sum of two scalars."""
     return contrastive_weight * contrastive + caption_weight * caption
+
+
+def caption_sums(logits: torch.Tensor, labels: torch.Tensor, *, pad: int = PAD) -> tuple[torch.Tensor, torch.Tensor]:
+    """Per caption the cross-entropy of its tokens, summed, and their number: (B,) of float32 or wider each.
+
+    `caption_loss` is the sum of the one over the sum of the other, however the captions are shared by workers.
+    """
+    wide = logits.to(torch.promote_types(logits.dtype, torch.float32))
+    losses = torch.nn.functional.cross_entropy(wide.transpose(1, 2), labels, ignore_index=pad, reduction="none")
+    return losses.sum(1), (labels != pad).sum(1).to(wide.dtype)

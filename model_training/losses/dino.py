@@ -70,12 +70,11 @@ def dino_loss(student: Sequence[torch.Tensor], teacher: torch.Tensor, temperatur
             f"{len(student)} views of the student and {len(teacher)} of the teacher, shapes {sorted(shapes)}",
             "give the student every global view first, then the local ones, all of (images, prototypes)",
         )
-    terms = [
-        cross_entropy(logits, said, temperature).mean()
-        for g, said in enumerate(teacher)
-        for v, logits in enumerate(student)
-        if v != g
-    ]
+    said = teacher.detach()
+    terms = []
+    for v, logits in enumerate(student):
+        named = torch.log_softmax(widened(logits) / temperature, dim=-1)  # once, for every view of the teacher's
+        terms += [-(other * named).sum(-1).mean() for g, other in enumerate(said) if g != v]
     return torch.stack(terms).mean()
 
 

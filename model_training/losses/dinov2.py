@@ -28,6 +28,8 @@ def dinov2_loss(
     mask: torch.Tensor,
     features: Sequence[torch.Tensor],
     koleo_crops: int = 2,
+    koleo_weight: float = KOLEO_WEIGHT,
+    temperature: float = 0.1,
 ) -> Dinov2Parts:
     """The total and its parts.
 
@@ -39,7 +41,7 @@ def dinov2_loss(
 
     The teacher's probabilities come from a Centre or from `sinkhorn_knopp`; DINOv2's large runs use the latter.
     """
-    dino = dino_loss(student_views, teacher_views)
-    ibot = ibot_loss(student_patches, teacher_patches, mask)
+    dino = dino_loss(student_views, teacher_views, temperature)
+    ibot = ibot_loss(student_patches, teacher_patches, mask, temperature)
     koleo = torch.stack([koleo_loss(crop) for crop in features[:koleo_crops]]).sum()
-    return Dinov2Parts(dino + ibot + KOLEO_WEIGHT * koleo, dino, ibot, koleo)
+    return Dinov2Parts(dino + ibot + koleo_weight * koleo, dino, ibot, koleo)

@@ -1,4 +1,4 @@
-"""The step loop, resumable to the bit. What differs between objectives is in theirs (clip.py).
+"""The step loop, resumable to the bit. What differs between objectives is in theirs (clip.py and those beside it).
 
 Every draw is keyed by the seed and the step or visit, so a state needs no random generator's: a training that was
 killed and resumed makes the weights of one that was not. Bit for bit on a CPU; on a GPU sums may be made in another
@@ -22,11 +22,15 @@ from model_training.data.batches import Batch, Batches
 from model_training.data.order import Order
 from model_training.data.pixels import Pixels, shared
 from model_training.libraries import torch
+from model_training.trainers import optimizers
+from model_training.trainers.backward import Backward
 from model_training.trainers.checkpoints import Standing, States
-from model_training.trainers.clip import Clip
+from model_training.trainers.ema import MovingAverage
+from model_training.trainers.gather import average_gradients
 from model_training.trainers.logs import Log, is_told
+from model_training.trainers.objective import Inputs
+from model_training.trainers.objectives import build
 from model_training.trainers.plan import STATE, WEIGHTS, Job, Plan, Progress, Trained
-from model_training.trainers.schedule import learning_rate
 
 AVERAGED = 20  # steps whose mean loss is told
 BAD_IN_A_ROW = 5  # updates that are not finite, and the training is given up
@@ -56,18 +60,22 @@ class _Training:
         self.job, self.plan, self.device, self.rank, self.workers = job, plan, device, rank, workers
         self.identity = job.identity
         self.states = States(job.folder, posixpath.join(job.under, STATE), self.identity)
-        self.objective = Clip(plan, job.seed, device, rank, workers)
-        self.model = self.objective.model
-        self.optimizer = optimizer(self.model, plan)
+        self.objective = build(plan, job.seed, device)
+        if plan.checkpointing:
+            self.objective.checkpoint_activations()
+        self.parameters = [p for p in self.objective.parameters() if p.requires_grad]
+        self.optimizer = optimizers.make(plan, self.objective.groups())
+        self.average = MovingAverage(self.objective, plan.ema) if plan.ema is not None else None
         self.standing = self._resume()
-        self.forward = torch.nn.parallel.DistributedDataParallel(self.model) if workers > 1 else self.model
+        self.backward = Backward(self.objective, plan, device)
         order = Order(job.shards, job.seed, resampled=plan.resampled, hold_out=job.hold_out)
-        side = self.objective.side
-        pixels = Pixels(side, plan.crop_area, plan.flip, shared(side, plan.crop_area))
-        self.batches = Batches(order, pixels, self.objective.tokenize, plan.batch, rank, workers)
+        views = self.objective.views
+        self.batches = Batches(
+            order, Pixels(views, shared(views)), self.objective.tokenize, plan.batch, rank, workers, plan.loaders
+        )
 
     def run(self, report: Report | None, stopped: Stopped | None) -> Trained | None:
-        self.model.train()
+        self.objective.train()
         log = Log(self.job.logs if self.rank == 0 else None, self.job.name, self.standing.step)
         started, first = time.monotonic(), self.standing.step
         before, saved, told = self.standing.seconds, started, 0.0
@@ -94,35 +102,46 @@ class _Training:
         """Make one update, or skip it. Returns whether to stop."""
         at, standing = self.standing.step, self.standing
         torch.manual_seed(draw_int(self.job.seed, f"{at}/{self.rank}", "step"))
-        rate = learning_rate(at, base=self.plan.lr, warmup=self.plan.warmup, steps=self.plan.steps)
-        for group in self.optimizer.param_groups:
-            group["lr"] = rate
+        optimizers.set_rates(self.optimizer, *self.objective.rates(at))
         self.optimizer.zero_grad(set_to_none=True)
-        loss = self.objective.loss(self.forward, batch.images, batch.tokens)
-        loss.backward()
-        norm = torch.nn.utils.clip_grad_norm_(self.model.parameters(), self.plan.clip_norm or math.inf)
-        value, length = float(loss.detach()), float(norm)
-        finite = math.isfinite(value) and math.isfinite(length)
-        bad, undecodable, halted = self._agree(not finite, batch.undecodable, bool(stopped and stopped()))
-        if bad:
-            self._skip(batch, log, value, length)
-        else:
+        self.objective.before_step(at)
+        loss = self.backward(self._inputs(batch))
+        if self.workers > 1:
+            average_gradients(self.parameters)
+        self.objective.after_backward(at)
+        norm = float(torch.nn.utils.clip_grad_norm_(self.parameters, self.plan.clip_norm or math.inf))
+        loss, undecodable, halted = self._agree(float(loss), batch.undecodable, bool(stopped and stopped()))
+        if math.isfinite(loss) and math.isfinite(norm):
             self.optimizer.step()
-            self.objective.after_update()
-            standing.losses = [*standing.losses[1 - AVERAGED :], value]
+            self.objective.after_update(at)
+            if self.average:
+                self.average.update(self.objective)
+            standing.losses = [*standing.losses[1 - AVERAGED :], loss]
             standing.skipped_in_a_row = 0
+        else:
+            self._skip(batch, log, loss, norm)
         standing.undecodable += undecodable
         standing.step, standing.position = at + 1, batch.after
-        return bool(halted)
+        return halted
 
-    def _agree(self, bad: bool, undecodable: int, halted: bool) -> tuple[int, int, int]:
-        """The workers' sums: they skip and stop together. Only the first one's wish to stop counts."""
+    def _inputs(self, batch: Batch) -> Inputs:
+        views = tuple(self._there(torch.from_numpy(view)) for view in batch.views)
+        tokens = None if batch.tokens is None else self._there(torch.from_numpy(batch.tokens))
+        return Inputs(views, tokens, batch.names, batch.first, self.plan.batch, self.standing.step)
+
+    def _there(self, tensor: Any) -> Any:
+        if self.device.type == "cpu":
+            return tensor
+        return tensor.pin_memory().to(self.device, non_blocking=True)
+
+    def _agree(self, loss: float, undecodable: int, halted: bool) -> tuple[float, int, bool]:
+        """The mean loss of the workers, and what else they must know together. Only the first one can stop all."""
         if self.workers == 1:
-            return bad, undecodable, halted
-        told = torch.tensor([bad, undecodable, halted and self.rank == 0], dtype=torch.int64, device=self.device)
+            return loss, undecodable, halted
+        told = torch.tensor([loss, undecodable, halted and self.rank == 0], dtype=torch.float64, device=self.device)
         dist.all_reduce(told)
-        bad, undecodable, halted = told.tolist()
-        return bad, undecodable, halted
+        total, undecodable, halted = told.tolist()
+        return total / self.workers, int(undecodable), bool(halted)
 
     def _skip(self, batch: Batch, log: Log, loss: float, norm: float) -> None:
         standing = self.standing
@@ -149,7 +168,7 @@ class _Training:
         numbers = {
             "samples": step * self.plan.batch,
             "loss": self.standing.losses[-1],
-            "lr": self.optimizer.param_groups[0]["lr"],
+            "lr": self.objective.rates(step - 1)[0],
             **self.objective.numbers(),
             "samples_per_second": self.plan.batch / pace,
             "eta": pace * (self.plan.steps - step),
@@ -165,27 +184,26 @@ class _Training:
             return Standing()
         standing, data = self.states.load(step[0])
         tensors = safetensors.torch.load(data)
-        self.model.load_state_dict({k.removeprefix("model/"): v for k, v in tensors.items() if k[:6] == "model/"})
-        moments: dict[int, dict[str, Any]] = {}
-        for name, tensor in tensors.items():
-            if name.startswith("optimizer/"):
-                _, number, key = name.split("/")
-                moments.setdefault(int(number), {})[key] = tensor
-        groups = self.optimizer.state_dict()["param_groups"]
-        self.optimizer.load_state_dict({"state": moments, "param_groups": groups})
+        self.objective.load_state_dict(_under("model/", tensors))
+        optimizers.load_tensors(self.optimizer, _under("optimizer/", tensors))
+        if self.average:
+            self.average.load(_under("ema/", tensors))
         return standing
 
     def _save(self) -> None:
         if self.rank == 0:
-            tensors = {f"model/{name}": tensor for name, tensor in _whole(self.model).items()}
-            for number, moments in self.optimizer.state_dict()["state"].items():
-                for key, tensor in moments.items():
-                    tensors[f"optimizer/{number}/{key}"] = tensor.cpu().contiguous()
+            tensors = {f"model/{name}": tensor for name, tensor in _whole(self.objective.state_dict()).items()}
+            tensors |= {f"optimizer/{n}": tensor for n, tensor in optimizers.tensors_of(self.optimizer).items()}
+            if self.average:
+                tensors |= {f"ema/{name}": tensor for name, tensor in _whole(self.average.tensors).items()}
             self.states.save(self.standing, safetensors.torch.save(tensors))
 
     def _finish(self) -> Trained:
-        """The weights alone, as open_clip.load_checkpoint reads them."""
-        data, standing = safetensors.torch.save(_whole(self.model), metadata={"format": "pt"}), self.standing
+        """The weights alone, as their library reads them."""
+        if self.average:
+            self.average.into(self.objective)
+        data = safetensors.torch.save(_whole(self.objective.weights()), metadata={"format": "pt"})
+        standing = self.standing
         if self.rank == 0:
             self.job.folder.write(posixpath.join(self.job.under, WEIGHTS), data)
             self.states.clear()
@@ -204,14 +222,6 @@ class _Training:
         )
 
 
-def optimizer(model: Any, plan: Plan) -> Any:
-    """AdamW; gains, biases and the logit scale, of fewer than two dimensions, do not decay (as open_clip)."""
-    parameters = [p for p in model.parameters() if p.requires_grad]
-    decay, keep = [p for p in parameters if p.ndim >= 2], [p for p in parameters if p.ndim < 2]
-    groups = [{"params": decay, "weight_decay": plan.weight_decay}, {"params": keep, "weight_decay": 0.0}]
-    return torch.optim.AdamW(groups, lr=plan.lr, betas=plan.betas, eps=plan.eps, fused=True)
-
-
 @contextmanager
 def _torch_as_planned(plan: Plan) -> Iterator[Any]:
     """The device; the process's own threads and random state come back afterwards."""
@@ -225,8 +235,18 @@ def _torch_as_planned(plan: Plan) -> Iterator[Any]:
         torch.set_num_threads(threads)
 
 
-def _whole(model: Any) -> dict[str, Any]:
-    return {name: tensor.detach().cpu().contiguous() for name, tensor in model.state_dict().items()}
+def _under(prefix: str, tensors: dict[str, Any]) -> dict[str, Any]:
+    return {name.removeprefix(prefix): tensor for name, tensor in tensors.items() if name.startswith(prefix)}
+
+
+def _whole(tensors: dict[str, Any]) -> dict[str, Any]:
+    """On the CPU, each with memory of its own: what shares memory, as tied weights do, safetensors refuses."""
+    found, seen = {}, set()
+    for name, tensor in tensors.items():
+        here = tensor.detach().cpu().contiguous()
+        found[name] = here.clone() if here.data_ptr() in seen else here
+        seen.add(here.data_ptr())
+    return found
 
 
 def _mean(losses: list[float]) -> float:

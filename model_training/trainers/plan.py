@@ -1,13 +1,15 @@
 """What is to be trained, and what came of it. Holds no torch: these travel between processes."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
+from typing import Any, Literal
 
 from curate.files import Folder
 from curate.uid import fingerprint
+from model_training.data.captions import Captions
 from model_training.data.hold_out import HoldOut
-from model_training.models.weights import architecture
+from model_training.models.weights import Weights, architecture
 
-VERSION = 1  # of the training code: raised when the same job gives other weights
+VERSION = 2  # of the training code: raised when the same job gives other weights
 WEIGHTS = "checkpoint.safetensors"
 STATE = "state"
 
@@ -16,7 +18,7 @@ STATE = "state"
 class Plan:
     """How to train: the same for every job of a comparison. Defaults are measured for models/tiny.json."""
 
-    arch: str  # an open_clip name, or the path of a config .json
+    arch: str  # a library's name, or the path of a config .json
     samples_seen: int
     batch: int  # of all workers together
     lr: float = 3e-3
@@ -28,7 +30,20 @@ class Plan:
     flip: bool = True
     crop_area: float = 1.0
     resampled: bool = False
+    captions: Captions = field(default_factory=Captions)  # which of an image's texts a visit has
     threads: int = 1
+    objective: str = "clip"  # of trainers/objectives.py
+    options: tuple[tuple[str, Any], ...] = ()  # of the objective, by name; its own defaults for the others
+    init: Weights | None = None  # what the model starts from; none: a draw by the seed
+    init_part: Literal["all", "image", "text"] = "all"
+    optimizer: str = "adamw"  # of trainers/optimizers.py
+    schedule: str = "published"  # the objective's own, or one of trainers/schedule.py's by name
+    accumulate: int = 1  # parts that a worker's rows are encoded in
+    precision: Literal["float32", "bfloat16"] = "float32"
+    compile: bool = False
+    checkpointing: bool = False  # activations are computed again instead of kept
+    ema: float | None = None  # decay of the average of the weights, which is then what is written
+    loaders: int = 1  # threads that decode; bears on nothing but speed
     checkpoint_seconds: float = 60.0  # bears on nothing but safety
 
     @property
@@ -49,6 +64,7 @@ class Job:
     under: str  # in the folder: the weights go to {under}/checkpoint.safetensors
     hold_out: HoldOut | None = None
     logs: str | None = None  # a local folder for step logs and TensorBoard's events
+    digests: tuple[str, ...] = ()  # sha256 of each shard's file, where a manifest tells; checked when it is first read
 
     @property
     def identity(self) -> str:
@@ -57,8 +73,9 @@ class Job:
         Names and places do not; the number of threads does: sums are made in another order.
         """
         plan = asdict(self.plan)
-        del plan["checkpoint_seconds"]
+        del plan["checkpoint_seconds"], plan["loaders"]
         plan["arch"] = architecture(self.plan.arch)
+        plan["init"] = self.plan.init.identity if self.plan.init else None
         held = asdict(self.hold_out) if self.hold_out else {}
         return fingerprint(VERSION, sorted(plan.items()), self.content, self.seed, sorted(held.items()))
 

@@ -58,3 +58,18 @@ def dino_base_rate(batch: int, *, rate: float = 5e-4) -> float:
 def dinov2_base_rate(batch: int, *, rate: float = 4e-3) -> float:
     """DINOv2's square-root rule (arXiv 2304.07193; facebookresearch/dinov2): `rate` is for 1024 images."""
     return rate * math.sqrt(batch / 1024)
+
+
+def constant(step: int, *, base: float, warmup: int, steps: int) -> float:
+    """`base` after a linear warm-up."""
+    return base * min(1.0, (step + 1) / warmup) if warmup else base
+
+
+def exponential(step: int, *, base: float, warmup: int, steps: int, decay: float = 0.9, epochs: int = 20) -> float:
+    """BLIP's: `epochs` equal parts of the training, each with `decay` times the rate of the one before; warm-up."""
+    epoch = step * epochs // steps
+    rate = blip_learning_rate(epoch, base=base, decay=decay, end=1e-6)
+    return min(rate, base * (step + 1) / warmup) if step < warmup else rate
+
+
+NAMED = {"cosine": learning_rate, "linear": align_learning_rate, "constant": constant, "exponential": exponential}

@@ -10,7 +10,6 @@ from curate.errors import InputError
 from curate.report.terminal import rounds_table
 from model_training.evaluation.evaluate import Evaluation, evaluate, load
 from model_training.evaluation.items import data_files
-from model_training.models.open_clip import OpenClipEncoder, OpenClipSpec
 from pipelines import comparison as cmp
 from pipelines.cli.check import loaded
 from pipelines.cli.console import StageProgress, emit, hint, out, say, table
@@ -19,8 +18,9 @@ from pipelines.cli.run import again, print_summary
 from pipelines.compare import compare
 from pipelines.context import Context, session
 from pipelines.engine.stop import Interrupted
-from pipelines.evaluate import BATCH, judge
+from pipelines.evaluate import SpecOf, judge, specs_of
 from pipelines.loop import Loop
+from pipelines.models import Encoders
 from pipelines.recipe import Recipe
 from pipelines.recipe_training import Loop as LoopSection
 from pipelines.replay import replay
@@ -95,7 +95,7 @@ def evaluate_run(run: str, given: Evaluation | None, changes: list[str], json: b
         lacking = "train" if recipe.train is None else "eval"
         raise InputError(f"{run}: its recipe has no section `{lacking}`", "add it to the recipe, or give --data")
     if given is not None:
-        rows = _once(workspace, recipe.train.arch, given)
+        rows = _once(workspace, specs_of(recipe.train), given)
     else:
         try:
             with session(recipe, StageProgress()) as context:
@@ -126,17 +126,17 @@ def _judged(context: Context, recipe: Recipe) -> list[dict[str, Any]]:
         contexts[name] = inner
     if not contexts:
         raise InputError(f"{recipe.run_dir}: no model is trained yet", f"curate train {shlex.quote(recipe.run_dir)}")
-    judge(list(contexts.values()), recipe, recipe.train.arch)
+    judge(list(contexts.values()), recipe, specs_of(recipe.train))
     outcomes = {name: cmp.Outcomes.read(inner.workspace) for name, inner in contexts.items()}
     return cmp.results(outcomes, recipe.eval, recipe.seed)
 
 
-def _once(workspace: Workspace, arch: str, given: Evaluation) -> list[dict[str, Any]]:
+def _once(workspace: Workspace, spec_of: SpecOf, given: Evaluation) -> list[dict[str, Any]]:
     """Other data, asked once: nothing is written."""
     loaded, found = load(given), []
     for seed, (path, digest) in sorted(weights(workspace).items()):
-        encoder = OpenClipEncoder(OpenClipSpec(f"seed {seed}", arch, path, sha256=digest, batch=BATCH))
-        for metric in evaluate(encoder, loaded):
+        model = Encoders().get(spec_of(f"seed {seed}", path, digest))
+        for metric in evaluate(model, loaded):
             row = {"arm": f"seed {seed}", "eval": given.name, "metric": metric.name, "mean": metric.value}
             found.append({**row, "low": None, "high": None, "n": metric.n})
     if not found:

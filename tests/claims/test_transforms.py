@@ -165,9 +165,9 @@ def test_what_is_joined_is_the_same_picture(versions):
 def embedded(paths, weights):
     """Unit vectors of every version, shape (photos, transforms, d)."""
     from model_training.models.open_clip import OpenClipEncoder, OpenClipSpec
-    from pipelines.recipe_training import TINY
+    from model_training.models.sizes import SIZES
 
-    encoder = OpenClipEncoder(OpenClipSpec("own", TINY, weights))
+    encoder = OpenClipEncoder(OpenClipSpec("own", SIZES["open_clip"]["tiny"], weights))
     found = []
     for path in paths:
         data = path.read_bytes()

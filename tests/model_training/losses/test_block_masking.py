@@ -43,6 +43,12 @@ def test_same_seed_and_step_same_masks():
     assert (block_masks(6, 8, 8, seed=2, step=3) != one).any()
 
 
+def test_a_worker_draws_its_own_crops_as_all_would():
+    whole = block_masks(12, 8, 8, seed=1, step=3)
+    parts = [block_masks(12, 8, 8, seed=1, step=3, among=range(at, at + 4)) for at in (0, 4, 8)]
+    assert (np.concatenate(parts) == whole).all() and whole.any((1, 2)).sum() == 6
+
+
 @settings(max_examples=60, deadline=None)
 @given(st.integers(1, 12), st.integers(1, 12), st.integers(0, 150), st.integers(0, 9))
 def test_never_more_than_asked(height, width, patches, seed):

@@ -18,8 +18,7 @@ from curate.files import Folder
 from model_training.data.hold_out import HoldOut
 from model_training.libraries import torch
 from model_training.models.open_clip import OpenClipEncoder, OpenClipSpec
-from model_training.trainers.loop import _Training, optimizer, train
-from model_training.trainers.plan import Plan
+from model_training.trainers.loop import _Training, train
 from tests.conftest import picture
 from tests.model_training.trainers.small import job
 
@@ -164,8 +163,8 @@ def test_a_rate_far_too_high_ends_with_that_error(data, tmp_path):
 
 
 def test_gains_biases_and_the_scale_do_not_decay(data):
-    model = _Training(job(data, "train/decay"), CPU, 0, 1).model
-    groups = optimizer(model, Plan("x", 1, 1, weight_decay=0.7)).param_groups
+    training = _Training(job(data, "train/decay", weight_decay=0.7), CPU, 0, 1)
+    model, groups = training.objective.model, training.optimizer.param_groups
     named = {id(p): name for name, p in model.named_parameters()}
     decay, keep = ([named[id(p)] for p in group["params"]] for group in groups)
     assert [group["weight_decay"] for group in groups] == [0.7, 0.0]
@@ -209,7 +208,7 @@ def test_adamw_clipping_and_the_schedule_are_what_plain_torch_does(data):
     given = job(data, "train/hand", samples_seen=16, warmup=1, clip_norm=0.1, weight_decay=0.3)
     train(given)
     reference = _Training(given, CPU, 0, 1)
-    model, batches = reference.model.train(), reference.batches(reference.standing.position)
+    model, batches = reference.objective.model.train(), reference.batches(reference.standing.position)
     no_decay = [p for p in model.parameters() if p.ndim < 2]
     decay = [p for p in model.parameters() if p.ndim >= 2]
     groups = [{"params": decay, "weight_decay": 0.3}, {"params": no_decay, "weight_decay": 0.0}]
@@ -218,7 +217,7 @@ def test_adamw_clipping_and_the_schedule_are_what_plain_torch_does(data):
         for group in plain.param_groups:
             group["lr"] = rate
         batch = next(batches)
-        out = model(reference.objective.pixels(batch.images), torch.from_numpy(batch.tokens))
+        out = model(reference.objective.pixels(torch.from_numpy(batch.views[0])), torch.from_numpy(batch.tokens))
         plain.zero_grad()
         open_clip.ClipLoss()(**out).backward()
         norm = math.sqrt(sum(float(p.grad.square().sum()) for p in model.parameters()))

@@ -1,0 +1,59 @@
+"""The objectives by name: where each is, what it trains and with which options. Holds no torch."""
+
+import importlib
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from model_training.models.sizes import SIZES
+from model_training.trainers import contrastive_options as contrastive
+from model_training.trainers import self_distillation_options as self_distillation
+from model_training.trainers.plan import Plan
+
+Family = Literal["open_clip", "coca", "timm", "blip"]  # of model_training/models
+Ability = Literal["images", "texts", "captions", "matches"]
+
+
+@dataclass(frozen=True)
+class NoOptions:
+    """The objective has none."""
+
+
+@dataclass(frozen=True)
+class Known:
+    """One objective."""
+
+    module: str  # of model_training.trainers
+    name: str  # of the class there
+    family: Family
+    does: frozenset[Ability]  # what the trained model can be asked for
+    options: type = NoOptions  # a frozen dataclass whose defaults are the published ones
+    needs_init: bool = False
+
+    @property
+    def sizes(self) -> dict[str, str]:
+        """tiny, small -> the path of its config."""
+        return SIZES[self.family]
+
+
+PAIRS: frozenset[Ability] = frozenset({"images", "texts"})
+IMAGES: frozenset[Ability] = frozenset({"images"})
+
+OBJECTIVES: dict[str, Known] = {
+    "clip": Known("clip", "Clip", "open_clip", PAIRS),
+    "align": Known("align", "Align", "open_clip", PAIRS, contrastive.AlignOptions),
+    "siglip": Known("siglip", "Siglip", "open_clip", PAIRS, contrastive.SiglipOptions),
+    "lit": Known("lit", "Lit", "open_clip", PAIRS, contrastive.LitOptions, needs_init=True),
+    "filip": Known("filip", "Filip", "open_clip", PAIRS, contrastive.FilipOptions),
+    "mammut": Known("mammut", "Mammut", "open_clip", PAIRS, contrastive.MammutOptions),
+    "coca": Known("coca", "Coca", "coca", PAIRS | {"captions"}, contrastive.CocaOptions),
+    "dino": Known("dino", "Dino", "timm", IMAGES, self_distillation.DinoOptions),
+    "ibot": Known("ibot", "Ibot", "timm", IMAGES, self_distillation.IbotOptions),
+    "dinov2": Known("dinov2", "Dinov2", "timm", IMAGES, self_distillation.Dinov2Options),
+}
+
+
+def build(plan: Plan, seed: int, device: Any) -> Any:
+    """The plan's `Objective`, on the device."""
+    known = OBJECTIVES[plan.objective]
+    made = getattr(importlib.import_module(f"model_training.trainers.{known.module}"), known.name)
+    return made(plan, seed, device)

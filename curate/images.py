@@ -8,6 +8,9 @@ import io
 import warnings
 from dataclasses import dataclass
 
+import numpy as np
+from numpy.typing import NDArray
+
 # AVIF and WebP register themselves when imported; without that Pillow imports all of its forty plugins.
 from PIL import AvifImagePlugin, Image, ImageFile, WebPImagePlugin
 
@@ -75,15 +78,27 @@ def open_stored(data: bytes) -> Image.Image | None:
 
     Whatever `max_pixels` let in opens here: up to what Pillow itself calls a decompression bomb.
     """
+    found = _stored(data)
+    return Image.fromarray(found) if isinstance(found, np.ndarray) else found
+
+
+def stored_pixels(data: bytes) -> NDArray[np.uint8] | None:
+    """The same as an array, (height, width, 3): of a JPEG, Pillow never holds the pixels."""
+    found = _stored(data)
+    return None if found is None else np.asarray(found)
+
+
+def _stored(data: bytes) -> NDArray[np.uint8] | Image.Image | None:
     opened = open_image(data, PILLOW_PIXELS, MAX_SIDE)
     if isinstance(opened, Failed):
         return None
-    whole = _whole_jpeg(opened, data)
-    decoded = _decoded(opened) if whole is None else whole
+    if (whole := _whole_jpeg(opened, data)) is not None:
+        return whole
+    decoded = _decoded(opened)
     return None if isinstance(decoded, Failed) else decoded
 
 
-def _whole_jpeg(opened: "Opened", data: bytes) -> Image.Image | None:
+def _whole_jpeg(opened: "Opened", data: bytes) -> NDArray[np.uint8] | None:
     """By libjpeg-turbo straight into an array: the same pixels as Pillow's, in two thirds of the time.
 
     None for what needs more than that: other formats and colours, and what lacks data, which Pillow fills up.
@@ -94,7 +109,7 @@ def _whole_jpeg(opened: "Opened", data: bytes) -> Image.Image | None:
         pixels = decode_jpeg(data, "RGB", opened.image.size)
     except OSError:
         return None
-    return None if pixels is None else Image.fromarray(turned(pixels, opened.orientation))
+    return None if pixels is None else turned(pixels, opened.orientation)
 
 
 # -- opening: the header alone ------------------------------------------------------------------------

@@ -18,6 +18,7 @@ from pipelines.loop import sections
 from pipelines.progress import Progress, Quiet
 from pipelines.recipe import Recipe
 from pipelines.recipe_training import Train
+from pipelines.robustness import robustness
 from pipelines.rounds import refuse_empty
 from pipelines.run import choose, fill, finish
 from pipelines.train import fit, tasks_of
@@ -79,7 +80,7 @@ def _told(first: Recipe, train: Train, contexts: dict[str, Context]) -> Comparis
     outcomes = {name: cmp.Outcomes.read(context.workspace) for name, context in contexts.items()}
     for name, context in contexts.items():
         found.arms[name] = {"samples": context.summary.kept, "images": context.summary.images}
-    found.results = cmp.results(outcomes, first.eval, first.seed)
+    found.results = cmp.results(outcomes, first.eval, first.seed) + robustness(outcomes, first.eval)
     base, *others = contexts
     for evaluation in first.eval:
         for name in others:

@@ -1,7 +1,7 @@
 """Evaluation on the engine: a unit per checkpoint, `eval/SEED.parquet` with what each item contributed."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import pyarrow as pa
 
@@ -10,6 +10,8 @@ from curate.manifest import Manifest
 from curate.uid import fingerprint
 from model_training.evaluation.evaluate import Evaluation, content, evaluate, load
 from model_training.evaluation.tasks.task import Task
+from model_training.models.blip_spec import BlipSpec
+from model_training.models.coca import CocaSpec
 from model_training.models.families import Spec
 from pipelines.context import Context, drop_stale
 from pipelines.engine.unit import Part, Unit
@@ -63,10 +65,13 @@ def evaluations(recipe: Recipe) -> list[Evaluation]:
 
 
 def specs_of(section: Training) -> SpecOf:
-    """How the checkpoints that this section's training wrote are loaded, to be judged."""
+    """How the checkpoints that this section's training wrote are loaded, to be judged: captions are not drawn."""
 
     def spec_of(name: str, path: str, sha256: str) -> Spec:
-        return checkpoint_spec(section, name, path, sha256, BATCH)
+        spec = checkpoint_spec(section, name, path, sha256, BATCH)
+        if isinstance(spec, BlipSpec | CocaSpec):
+            return replace(spec, generation=replace(spec.generation, method="greedy"))
+        return spec
 
     return spec_of
 

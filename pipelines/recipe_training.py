@@ -15,6 +15,7 @@ from pydantic import (
 
 from curate.errors import did_you_mean
 from curate.filters.rule import without_absent
+from model_training.data.captions import Captions, Draw
 from model_training.trainers.objectives import OBJECTIVES
 
 
@@ -45,6 +46,19 @@ class Init(Section):
     sha256: str | None = Field(None, description="refuse other weights than these")
 
 
+class CaptionDraw(Section):
+    """Which of an image's texts a visit is trained with."""
+
+    draw: Draw = Field("uniform", description="uniform, first (the best one), origin (by shares) or score")
+    shares: dict[str, float] = Field({}, description="origin: {web: 0.5, synthetic: 0.5}")
+    score: str | None = Field(None, description="score: the column, among the scores that the dataset keeps")
+
+    @model_validator(mode="after")
+    def _fits(self) -> "CaptionDraw":
+        Captions(self.draw, tuple(sorted(self.shares.items())), self.score)
+        return self
+
+
 class Training(Section):
     """What one model is trained with: `train` for the compared models, `loop.scorer` for those that curate."""
 
@@ -52,6 +66,7 @@ class Training(Section):
     objective: str = Field("clip", description=f"what it learns: {', '.join(OBJECTIVES)}")
     options: dict[str, Any] = Field({}, description="of the objective; without them, what its paper says")
     init: Init | None = Field(None, description="start from these weights")
+    captions: CaptionDraw = Field(CaptionDraw(), description="of several texts of an image")
     samples_seen: int = Field(ge=1, description="how many pairs the model sees, repeats counted: its compute")
     batch: int = Field(64, ge=2, le=65_536, description="pairs, over all workers")
     accumulate: int = Field(1, ge=1, description="encode a worker's rows in so many parts: less memory, same gradient")

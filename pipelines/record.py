@@ -14,9 +14,11 @@ from curate.manifest import Manifest
 from pipelines import comparison as cmp
 from pipelines.ledger import digest
 from pipelines.models import folds_of, scorer_section
+from pipelines.robustness import robustness
 from pipelines.rounds import Turn
 from pipelines.scorers import used
-from pipelines.train import checkpoint_hash, scorer_content, weights
+from pipelines.train import checkpoint_hash, weights
+from pipelines.training_shards import of_scorer
 from pipelines.workspace import POOL, RECORD, SUBSET, TRAIN, Workspace, model_folder
 
 VERSION = 1
@@ -42,8 +44,9 @@ def publish(
         "arms": {name: _arm(inner.workspace) for name, inner in turn.arms.items()},
         "samples_seen": turn.train.samples_seen,
         "seeds": turn.train.seeds,
+        "objective": turn.train.objective,
         "model": turn.train.model,
-        "results": cmp.results(turn.outcomes, recipe.eval, seed),
+        "results": cmp.results(turn.outcomes, recipe.eval, seed) + robustness(turn.outcomes, recipe.eval),
         "differences": cmp.differences(turn.outcomes, recipe.eval, seed),
         "gap_closed": cmp.gap_closed(turn.outcomes, recipe.eval, seed),
         "decision": decision,
@@ -80,7 +83,7 @@ def _scorer(turn: Turn, name: str) -> dict[str, Any]:
         "samples_seen": section.samples_seen,
         "pairs": sum(entry.states.get("written", 0) for entry in entries.values()),
         "trusted": _rows(trusted),
-        "data": scorer_content(recipe, name, source),
+        "data": of_scorer(recipe, name, source).content,
         "checkpoint": checkpoint_hash(weights(own)),
     }
 

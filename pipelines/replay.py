@@ -23,7 +23,7 @@ from pipelines.record import packages
 from pipelines.run import choose, write_recipe
 from pipelines.scorers import within
 from pipelines.stages import look_at_pool
-from pipelines.train import scorer_content
+from pipelines.training_shards import of_scorer
 from pipelines.workspace import POOL, RECIPE, SUBSET, Workspace, model_folder, round_folder
 
 
@@ -72,7 +72,7 @@ def replay(
     differences = [f"{what} is another" for what, (then, now) in found.items() if then != now]
     for name, told in record["scorers"].items():
         data = promoted or Workspace(context.folder.at(model_folder(name)))
-        if scorer_content(recipe, name, data) != told["data"]:
+        if of_scorer(recipe, name, data).content != told["data"]:
             differences.append(f"what {name} was trained on is another")
     if differences:
         now = packages()

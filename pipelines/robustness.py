@@ -26,8 +26,10 @@ Accuracies = tuple[list[float], list[float]]  # without the shift, and with it
 def robustness(arms: Mapping[str, Outcomes], evaluations: Sequence[Evaluation]) -> list[dict[str, Any]]:
     """A row per arm and evaluation with `shift_of`, as `comparison.results` has them, and what the line is.
 
-    `values` and `mean` are differences of accuracies; a model that is right always or never without the shift has no
-    logit, and null for a value. Raises InputError for fewer than two baseline models that have both logits.
+    `values` and `mean` are differences of accuracies; `baselines` counts the models that the line goes through. A model
+    that is right always or never has no logit: as a baseline it is left out, and without the shift it has null for a
+    value. Where fewer than two baselines are left that differ without the shift, there is no line, and all is null.
+    Raises InputError where fewer than two baseline models are compared at all.
     """
     rows = []
     for entry in evaluations:
@@ -60,15 +62,17 @@ def _others(known: Mapping[str, Accuracies], arm: str) -> Accuracies:
 
 
 def _row(outcomes: Outcomes, entry: Evaluation, own: Accuracies, line: Accuracies) -> dict[str, Any]:
-    pairs = [(x, y) for x, y in zip(*line, strict=True) if 0 < x < 1 and 0 < y < 1]
-    if len(pairs) < LEAST or len({x for x, _ in pairs}) < LEAST:
+    if len(line[0]) < LEAST:
         raise InputError(
-            f"evaluation {entry.name!r}: {len(pairs)} of {len(line[0])} baseline models have accuracies between 0 and"
-            f" 1, or all have the same; a line needs {LEAST} that differ on {entry.shift_of!r}",
+            f"evaluation {entry.name!r}: a line needs {LEAST} baseline models, and there are {len(line[0])}",
             f"name a table of them as `baselines` of {entry.name!r}, compare more arms, or take `shift_of` out",
         )
-    fit = fitted(*(np.array(side) for side in zip(*pairs, strict=True)))
-    values = [float(fit.effective_robustness(x, y)) if 0 < x < 1 else None for x, y in zip(*own, strict=True)]
+    pairs = [(x, y) for x, y in zip(*line, strict=True) if 0 < x < 1 and 0 < y < 1]
+    fit = fitted(*zip(*pairs, strict=True)) if len({x for x, _ in pairs}) >= LEAST else None
+    values = [
+        float(fit.effective_robustness(x, y)) if fit is not None and 0 < x < 1 else None
+        for x, y in zip(*own, strict=True)
+    ]
     numbers = [value for value in values if value is not None]
     return {
         "metric": METRIC,
@@ -80,8 +84,8 @@ def _row(outcomes: Outcomes, entry: Evaluation, own: Accuracies, line: Accuracie
         "n": next(n for (name, _), n in outcomes.counts.items() if name == entry.name),
         "reference": entry.shift_of,
         "baselines": len(pairs),
-        "slope": fit.slope,
-        "intercept": fit.intercept,
+        "slope": fit.slope if fit is not None else None,
+        "intercept": fit.intercept if fit is not None else None,
     }
 
 

@@ -1,22 +1,23 @@
 """Training: the jobs of a comparison are made from datasets, and what is missing of them is done in one go."""
 
 import math
-import shlex
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any
 
-from curate.dataset import UNDER as DATASET
 from curate.errors import InputError
-from curate.files import Folder, file_sha256, sha256
+from curate.files import Folder, sha256
 from curate.manifest import Entry, Manifest
 from curate.uid import draw_int, fingerprint
+from model_training.data.captions import Captions
 from model_training.data.hold_out import HoldOut
 from model_training.models.weights import Weights
 from model_training.trainers.plan import Job, Plan, Progress, Trained
 from pipelines.context import Context, drop_stale
-from pipelines.models import folds_of, only_trusted, scorer_section
+from pipelines.models import folds_of, scorer_section
 from pipelines.recipe import Recipe
 from pipelines.recipe_training import Train, Training
+from pipelines.training_shards import Shards, of_dataset, of_files, of_scorer
 from pipelines.workspace import LOGS, TRAIN, Workspace, model_folder
 
 COLLAPSED = 0.005  # nats from ln(batch)
@@ -37,14 +38,20 @@ class Task:
 
 
 def plan(section: Training) -> Plan:
-    given = section.model_dump(
-        include=set(Plan.__dataclass_fields__) & set(Training.model_fields) - {"options", "init"}
-    )
-    options, start = tuple(sorted(section.options.items())), section.init
+    shared = set(Plan.__dataclass_fields__) & set(Training.model_fields) - {"options", "captions", "init"}
+    given = section.model_dump(include=shared)
+    options = tuple((name, _fixed(value)) for name, value in sorted(section.options.items()))
+    start = section.init
+    said = section.captions
+    captions = Captions(said.draw, tuple(sorted(said.shares.items())), said.score)
     if start is None:
-        return Plan(arch=section.arch, options=options, **given)
+        return Plan(arch=section.arch, options=options, captions=captions, **given)
     init = Weights("train.init", section.arch, start.weights, start.allow_download, start.sha256)
-    return Plan(arch=section.arch, options=options, init=init, init_part=start.part, **given)
+    return Plan(arch=section.arch, options=options, captions=captions, init=init, init_part=start.part, **given)
+
+
+def _fixed(value: Any) -> Any:
+    return tuple(map(_fixed, value)) if isinstance(value, list) else value
 
 
 def tasks_of(
@@ -52,14 +59,12 @@ def tasks_of(
 ) -> list[Task]:
     """A task per seed on the dataset of `workspace`. Raises InputError when it has none."""
     section = train or _section(recipe)
-    shards, content = dataset_shards(workspace)
-    return _tasks(section, into or workspace, name, shards, content)
+    return _tasks(section, into or workspace, name, of_dataset(workspace))
 
 
 def on_files(recipe: Recipe, workspace: Workspace, name: str, files: Sequence[str]) -> list[Task]:
     """The same on other data: tars and image tables."""
-    content = fingerprint([file_sha256(path) for path in files])
-    return _tasks(_section(recipe), workspace, name, tuple(files), content)
+    return _tasks(_section(recipe), workspace, name, of_files(files))
 
 
 def _section(recipe: Recipe) -> Train:
@@ -68,10 +73,10 @@ def _section(recipe: Recipe) -> Train:
     return recipe.train
 
 
-def _tasks(section: Train, workspace: Workspace, name: str, shards: tuple[str, ...], content: str) -> list[Task]:
+def _tasks(section: Train, workspace: Workspace, name: str, shards: Shards) -> list[Task]:
     if section.workers > 1:  # sums are made in another order
-        content = fingerprint(content, section.workers)
-    return [_task(workspace, name, str(seed), plan(section), shards, content, seed) for seed in section.seeds]
+        shards = replace(shards, content=fingerprint(shards.content, section.workers))
+    return [_task(workspace, name, str(seed), plan(section), shards, seed) for seed in section.seeds]
 
 
 def scorer_tasks(recipe: Recipe, workspace: Workspace, name: str, source: Workspace) -> list[Task]:
@@ -79,61 +84,32 @@ def scorer_tasks(recipe: Recipe, workspace: Workspace, name: str, source: Worksp
 
     One that is trained on the trusted pairs alone reads no dataset, and has one fold.
     """
-    section, folds, content = scorer_section(recipe), folds_of(recipe, name), scorer_content(recipe, name, source)
-    shards = _trusted(recipe)
-    shards = shards[:1] if only_trusted(recipe, name) else dataset_shards(source)[0] + shards
+    section, folds, shards = scorer_section(recipe), folds_of(recipe, name), of_scorer(recipe, name, source)
     own = Workspace(workspace.folder.at(model_folder(name)))
     made = []
     for fold in range(folds):
         hold_out = HoldOut(recipe.seed, folds, fold) if folds > 1 else None
         seed = draw_int(recipe.seed, f"{name}/{fold}", "scorer") % 2**31
-        made.append(_task(own, name, str(fold), plan(section), shards, content, seed, hold_out))
+        made.append(_task(own, name, str(fold), plan(section), shards, seed, hold_out))
     return made
 
 
-def scorer_content(recipe: Recipe, name: str, source: Workspace) -> str:
-    """The hash that stands for what a scorer is trained on: the dataset of `source` and the trusted pairs."""
-    trusted = _trusted(recipe)
-    if only_trusted(recipe, name):
-        return fingerprint(file_sha256(trusted[0]))
-    content = dataset_shards(source)[1]
-    return fingerprint(content, file_sha256(trusted[0]), len(trusted)) if trusted else content
-
-
-def _trusted(recipe: Recipe) -> tuple[str, ...]:
-    loop, repeats = recipe.loop, scorer_section(recipe).trusted_repeats
-    return (loop.trusted,) * repeats if loop is not None and loop.trusted is not None else ()
-
-
 def _task(
-    workspace: Workspace,
-    name: str,
-    key: str,
-    plan: Plan,
-    shards: tuple[str, ...],
-    content: str,
-    seed: int,
-    hold_out: HoldOut | None = None,
+    workspace: Workspace, name: str, key: str, plan: Plan, shards: Shards, seed: int, hold_out: HoldOut | None = None
 ) -> Task:
-    logs = workspace.folder.path(f"{LOGS}/{TRAIN}") if workspace.folder.local else None
-    under = f"{TRAIN}/{key}"
-    return Task(
-        workspace, key, Job(f"{name}/{key}", plan, shards, content, seed, workspace.folder, under, hold_out, logs)
+    job = Job(
+        name=f"{name}/{key}",
+        plan=plan,
+        shards=shards.places,
+        content=shards.content,
+        seed=seed,
+        folder=workspace.folder,
+        under=f"{TRAIN}/{key}",
+        hold_out=hold_out,
+        logs=workspace.folder.path(f"{LOGS}/{TRAIN}") if workspace.folder.local else None,
+        digests=shards.digests,
     )
-
-
-def dataset_shards(workspace: Workspace) -> tuple[tuple[str, ...], str]:
-    """The tars of a dataset, and the hash that stands for their bytes. Raises InputError where there is none."""
-    entries = workspace.manifest(DATASET).entries
-    tars = {
-        base: record["sha256"] for e in entries.values() for base, record in e.files.items() if base.endswith(".tar")
-    }
-    if not tars:
-        raise InputError(
-            f"{workspace.folder.url(DATASET)}: there is no dataset to train on",
-            f"curate status {shlex.quote(workspace.folder.url())} says how far the run is",
-        )
-    return tuple(workspace.folder.url(f"{DATASET}/{base}") for base in sorted(tars)), fingerprint(sorted(tars.items()))
+    return Task(workspace, key, job)
 
 
 def fit(context: Context, name: str, tasks: Sequence[Task], workers: int = 1) -> None:

@@ -10,6 +10,7 @@ from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from itertools import islice
+from threading import Lock
 from typing import Any
 
 import numpy as np
@@ -23,7 +24,20 @@ AHEAD = 2  # batches that are being decoded, besides one that is ready and the o
 ROWS = 8  # of a batch that a thread decodes before it takes others
 TOKENS_KEPT = 200_000  # texts
 
-Row = tuple[int, tuple[np.ndarray, ...]]  # the number in the global batch of the visit that is seen, and its views
+
+class Sheets:
+    """The arrays of a batch's views, written row by row, by any thread, as the rows are decoded."""
+
+    def __init__(self, rows: int) -> None:
+        self.arrays: tuple[np.ndarray, ...] = ()  # (rows, side, side, 3) uint8 each
+        self._rows, self._lock = rows, Lock()
+
+    def put(self, row: int, views: tuple[np.ndarray, ...]) -> None:
+        with self._lock:
+            if not self.arrays:
+                self.arrays = tuple(np.empty((self._rows, *view.shape), view.dtype) for view in views)
+        for array, view in zip(self.arrays, views, strict=True):
+            array[row] = view
 
 
 @dataclass(frozen=True)
@@ -78,14 +92,15 @@ class Batches:
             decoders.shutdown()
 
     def _stream(self, visits: Iterator[Visit], decoders: ThreadPoolExecutor) -> Iterator[Batch]:
-        ahead: deque[tuple[list[Visit], list[Future[list[Row]]]]] = deque()
+        ahead: deque[tuple[list[Visit], Sheets, list[Future[list[int]]]]] = deque()
         while True:
             while len(ahead) < AHEAD:
                 whole = list(islice(visits, self.size))
                 parts = [self._mine[i : i + ROWS] for i in range(0, len(self._mine), ROWS)]
-                ahead.append((whole, [decoders.submit(self._rows, whole, part) for part in parts]))
-            whole, decoding = ahead.popleft()
-            yield self._batch(whole, [row for part in decoding for row in part.result()])
+                sheets = Sheets(len(self._mine))
+                ahead.append((whole, sheets, [decoders.submit(self._rows, whole, part, sheets) for part in parts]))
+            whole, sheets, decoding = ahead.popleft()
+            yield self._batch(whole, [seen for part in decoding for seen in part.result()], sheets.arrays)
 
     @property
     def _mine(self) -> range:
@@ -93,19 +108,24 @@ class Batches:
         share = self.size // self.workers
         return range(self.rank * share, (self.rank + 1) * share)
 
-    def _rows(self, whole: Sequence[Visit], rows: range) -> list[Row]:
-        return [self._decodable(whole, i) for i in rows]
+    def _rows(self, whole: Sequence[Visit], rows: range, sheets: Sheets) -> list[int]:
+        """Writes the views of rows. Returns the number of the visit that each is of."""
+        found = []
+        for row in rows:
+            i, views = self._decodable(whole, row)
+            sheets.put(row - self._mine.start, views)
+            found.append(i)
+        return found
 
-    def _batch(self, whole: Sequence[Visit], rows: Sequence[Row]) -> Batch:
-        views = tuple(np.stack(squares) for squares in zip(*(seen for _, seen in rows), strict=True))
-        seen = [whole[i] for i, _ in rows]
+    def _batch(self, whole: Sequence[Visit], numbers: Sequence[int], views: tuple[np.ndarray, ...]) -> Batch:
+        seen = [whole[i] for i in numbers]
         texts = [self.captions.of(v.pair.texts, self.order.seed, v.name) for v in seen] if self.tokenize else []
         tokens = self._tokenized(texts) if self.tokenize else None
         names, keys = tuple(visit.name for visit in seen), tuple(visit.pair.key for visit in seen)
-        lost = sum(i != asked for (i, _), asked in zip(rows, self._mine, strict=True))
+        lost = sum(i != asked for i, asked in zip(numbers, self._mine, strict=True))
         return Batch(views, tokens, names, keys, self._mine.start, lost, whole[-1].after)
 
-    def _decodable(self, whole: Sequence[Visit], at: int) -> Row:
+    def _decodable(self, whole: Sequence[Visit], at: int) -> tuple[int, tuple[np.ndarray, ...]]:
         """The visit, or the next one of the global batch that can be decoded: the same whoever asks."""
         for step in range(len(whole)):
             i = (at + step) % len(whole)

@@ -9,9 +9,9 @@ from threading import Lock
 
 import numpy as np
 
-from curate.images import open_stored
+from curate.images import open_stored, stored_pixels
 from model_training.data.pairs import Pair
-from model_training.data.views import Views
+from model_training.data.views import Views, Whole
 
 BUDGET = 1 << 30  # bytes of pixels kept
 
@@ -54,11 +54,16 @@ class Pixels:
     def _image(self, pair: Pair) -> np.ndarray | None:
         if pair.digest in self.kept.images:
             return self.kept.images[pair.digest]
-        image = open_stored(pair.image)
-        small = None if image is None else np.asarray(self.views.kept(image))
+        small = self._decoded(pair.image)
         size, kept = 0 if small is None else small.nbytes, self.kept
         with kept.lock:
             if pair.digest not in kept.images and kept.bytes + size <= BUDGET:
                 kept.images[pair.digest] = small
                 kept.bytes += size
         return small
+
+    def _decoded(self, data: bytes) -> np.ndarray | None:
+        if isinstance(self.views, Whole):
+            return stored_pixels(data)
+        image = open_stored(data)
+        return None if image is None else np.asarray(self.views.kept(image))

@@ -87,6 +87,17 @@ def read_items(places: Sequence[str], said: str = "`data` under `eval`", split: 
         raise InputError(f"{', '.join(places) or 'data'}: holds no image", "name a file with images")
 
 
+@dataclass(frozen=True)
+class OnDisk:
+    """A set that is too large to be held: read anew each time that its items are asked for."""
+
+    places: tuple[str, ...]
+    split: str = "test"
+
+    def __iter__(self) -> Iterator[Item]:
+        return read_items(self.places, split=self.split)
+
+
 def batches(items: Iterable[Item], size: int) -> Iterator[list[Item]]:
     """The items in lists of `size`, the last one shorter."""
     stream = iter(items)

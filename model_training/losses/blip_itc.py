@@ -15,16 +15,16 @@ TEMPERATURE_RANGE = (0.001, 0.5)
 
 
 class Contrast(NamedTuple):
-    """`loss` is a scalar; the others, (B, B) and without gradient, are what negatives are drawn by."""
+    """`loss` is a scalar; the others, (B, N) and without gradient, are what negatives are drawn by."""
 
     loss: torch.Tensor
     image_to_text: torch.Tensor
     text_to_image: torch.Tensor
 
 
-def ramp_alpha(step: int, steps_per_epoch: int, alpha: float = ALPHA, epochs: int = RAMP_EPOCHS) -> float:
+def ramp_alpha(step: int, steps_per_epoch: float, alpha: float = ALPHA, epochs: float = RAMP_EPOCHS) -> float:
     """How much of the targets is soft at update `step`, from 0: linearly up to `alpha` over the first epochs."""
-    return alpha * min(1.0, step / (epochs * steps_per_epoch))
+    return alpha * min(1.0, step / (epochs * steps_per_epoch)) if epochs else alpha
 
 
 @torch.no_grad()
@@ -62,26 +62,30 @@ def itc_loss(
     temperature: torch.Tensor,
     alpha: float,
     ids: torch.Tensor | None = None,
+    first: int = 0,
 ) -> Contrast:
-    """The mean of both directions; features (B, dim) of length 1, row by row of the same pair.
+    """The mean of both directions; features of length 1, row by row of the same pair.
 
-    Candidates are the momentum features of the batch, then the queue. `temperature` is a scalar, learned by the
-    student's logits alone. `ids` (B,) int64 are the images' ids, for fine-tuning. The queue is read, not changed:
-    push the momentum features after this.
+    images, texts (B, dim) are a worker's own rows, momentum_images, momentum_texts (N, dim) those of all workers,
+    among which its own begin at `first`. Candidates are the momentum features, then the queue. `temperature` is a
+    scalar, learned by the student's logits alone. `ids` (N,) int64 are the images' ids, for fine-tuning. The queue is
+    read, not changed: push the momentum features after this.
     """
     dtype = torch.promote_types(images.dtype, torch.float32)
     with torch.no_grad():
         images_m, texts_m = momentum_images.to(dtype), momentum_texts.to(dtype)
         all_images = torch.cat([images_m, queue.images.to(dtype)])
         all_texts = torch.cat([texts_m, queue.texts.to(dtype)])
+        own = slice(first, first + len(images))
         if ids is None:
-            hard = torch.eye(len(images), len(all_texts), dtype=dtype, device=images.device)
+            hard = torch.zeros(len(images), len(all_texts), dtype=dtype, device=images.device)
+            hard[:, own].fill_diagonal_(1)
         else:
-            hard = same_image(ids, torch.cat([ids, queue.ids]), dtype)
-        to_texts = soft_targets(images_m @ all_texts.T / temperature, hard, alpha)
-        to_images = soft_targets(texts_m @ all_images.T / temperature, hard, alpha)
+            hard = same_image(ids[own], torch.cat([ids, queue.ids]), dtype)
+        to_texts = soft_targets(images_m[own] @ all_texts.T / temperature, hard, alpha)
+        to_images = soft_targets(texts_m[own] @ all_images.T / temperature, hard, alpha)
     image_to_text = images.to(dtype) @ all_texts.T / temperature
     text_to_image = texts.to(dtype) @ all_images.T / temperature
     loss = (soft_cross_entropy(image_to_text, to_texts) + soft_cross_entropy(text_to_image, to_images)) / 2
-    batch = len(images)
+    batch = len(momentum_images)
     return Contrast(loss, image_to_text[:, :batch].detach(), text_to_image[:, :batch].detach())

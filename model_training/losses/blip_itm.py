@@ -14,21 +14,23 @@ FLOOR = 1e-4
 
 
 class Pairs(NamedTuple):
-    """Rows of the batch, (3B,) int64 each: which image, which text; `labels` is 1 where they belong together."""
+    """Rows of the whole batch, (3B,) int64 each: which image, which text; `labels` is 1 where they belong together."""
 
     images: torch.Tensor
     texts: torch.Tensor
     labels: torch.Tensor
 
 
-def pretraining_weights(similarity: torch.Tensor) -> torch.Tensor:
-    """softmax + 1e-4 with the diagonal 0, (B, B): the hard ones more often, every other one sometimes.
+def pretraining_weights(similarity: torch.Tensor, first: int = 0) -> torch.Tensor:
+    """softmax + 1e-4 with the diagonal 0, (B, N): the hard ones more often, every other one sometimes.
 
-    similarity (B, B): the contrast's logits, so already divided by its temperature, of the batch without the queue,
-    of which only features are left. The softmax counts the diagonal, which is why the floor matters.
+    similarity (B, N): the contrast's logits, so already divided by its temperature, of the batch without the queue,
+    of which only features are left; a worker's rows, of which row i is number `first` + i of the batch. The softmax
+    counts the diagonal, which is why the floor matters.
     """
     weights = similarity.detach().softmax(1) + FLOOR
-    return weights.fill_diagonal_(0)
+    weights[:, first : first + len(weights)].fill_diagonal_(0)
+    return weights
 
 
 def retrieval_weights(similarity: torch.Tensor, ids: torch.Tensor, candidate_ids: torch.Tensor) -> torch.Tensor:
@@ -68,9 +70,12 @@ def pick(weights: torch.Tensor, points: torch.Tensor) -> torch.Tensor:
     return torch.searchsorted(ends, at[:, None], right=True)[:, 0].to(weights.device)
 
 
-def matching_pairs(negative_images: torch.Tensor, negative_texts: torch.Tensor) -> Pairs:
-    """B true pairs, each text with its negative image, each image with its negative text; both given (B,) int64."""
-    own = torch.arange(len(negative_images), device=negative_images.device)
+def matching_pairs(negative_images: torch.Tensor, negative_texts: torch.Tensor, first: int = 0) -> Pairs:
+    """B true pairs, each text with its negative image, each image with its negative text; both given (B,) int64.
+
+    The pairs are a worker's, of which the first is number `first` of the batch.
+    """
+    own = torch.arange(first, first + len(negative_images), device=negative_images.device)
     labels = torch.cat([torch.ones_like(own), torch.zeros_like(own), torch.zeros_like(own)])
     return Pairs(torch.cat([own, negative_images, own]), torch.cat([own, own, negative_texts]), labels)
 

@@ -16,6 +16,26 @@ def with_first_token(tokens: torch.Tensor, first: int) -> torch.Tensor:
     return changed
 
 
+def lm_sums(
+    logits: torch.Tensor, tokens: torch.Tensor, *, pad: int, prompt: int = 0, smoothing: float = SMOOTHING
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Per caption the sum that `lm_loss` is a mean of, (B,) float32 or wider, and of how many tokens, (B,) int64.
+
+    The mean over several workers' captions is that of all sums over all numbers.
+    """
+    first = max(1, prompt)
+    targets = tokens[:, first:]
+    wide = logits[:, first - 1 : -1].to(torch.promote_types(logits.dtype, torch.float32))
+    losses = torch.nn.functional.cross_entropy(
+        wide.reshape(-1, logits.shape[-1]),
+        targets.reshape(-1),
+        ignore_index=pad,
+        label_smoothing=smoothing,
+        reduction="none",
+    )
+    return losses.view(targets.shape).sum(1), (targets != pad).sum(1)
+
+
 def lm_loss(
     logits: torch.Tensor,
     tokens: torch.Tensor,

@@ -21,6 +21,7 @@ from transformers.models.blip import modeling_blip, modeling_blip_text  # isort:
 nn = torch.nn
 TEMPERATURE = 0.07  # models/blip_pretrain.py: the contrast's first temperature
 CAPTIONER, MATCHER = "text_decoder.", "text_encoder."  # how a file's names begin
+OF_ENCODER = ("text_encoder", "vision_proj", "text_proj", "itm_head", "temperature")
 
 
 class Blip(nn.Module):
@@ -54,8 +55,15 @@ class Blip(nn.Module):
 
     @classmethod
     def from_config(cls, path: str) -> "Blip":
-        """A new model, drawn from torch's generator; `path` is a BlipConfig (.json). Raises InputError."""
+        """A new model, drawn from torch's generator; `path` is a BlipConfig (.json) or a folder, for its vocabulary.
+
+        Raises InputError.
+        """
+        if Path(path).is_dir():
+            config = as_config(read_json(str(Path(path, "config.json"))), path)
+            return cls(config, FolderTokens(path, config))
         data = read_json(path)
+        data.pop("options", None)
         text = data.get("text_config", {})
         try:
             tokens = SmallTokens(int(text["vocab_size"]), int(text["max_position_embeddings"]))
@@ -68,12 +76,19 @@ class Blip(nn.Module):
 
     @classmethod
     def from_checkpoint(cls, arch: str, weights: str) -> "Blip":
-        """Of a config's path and one file of ours. Raises InputError for weights that are not this model's."""
+        """Of a config's path and one file of ours, which has one or both of the parts.
+
+        Raises InputError for weights that are not this model's.
+        """
         import safetensors.torch
 
         model = cls.from_config(arch)
         try:
-            model.load_state_dict(safetensors.torch.load_file(weights), strict=True)
+            found = safetensors.torch.load_file(weights)
+            for part, begins in (("text_encoder", MATCHER), ("text_decoder", CAPTIONER)):
+                if not any(name.startswith(begins) for name in found):
+                    model.drop(part)
+            model.load_state_dict(found, strict=True)
         except (RuntimeError, OSError, safetensors.SafetensorError) as error:
             reason = (str(error).strip() or type(error).__name__).splitlines()[0]
             raise InputError(f"{weights} does not load as {arch}: {reason}", "check `arch`") from error
@@ -89,7 +104,8 @@ class Blip(nn.Module):
 
         config = as_config(read_json(str(Path(path, "config.json"))), path)
         found = safetensors.torch.load_file(str(Path(path, "model.safetensors")))
-        found = {name: value for name, value in found.items() if not name.endswith("position_ids")}
+        # What older files hold beside: a buffer, and BERT's pooler, which no BLIP reads.
+        found = {n: v for n, v in found.items() if not n.endswith("position_ids") and ".pooler." not in n}
         parts = tuple(p[:-1] for p in (MATCHER, CAPTIONER) if any(name.startswith(p) for name in found))
         if not parts or ("text_encoder" in parts and "itm_head.weight" not in found):
             raise InputError(
@@ -99,6 +115,13 @@ class Blip(nn.Module):
         model = cls(config, FolderTokens(path, config), parts)
         _load_folder(model, found, path)
         return model
+
+    def drop(self, part: str) -> None:
+        """Do without the text encoder, and all that only contrast and matching need, or without the decoder."""
+        for name in OF_ENCODER if part == "text_encoder" else (part,):
+            if getattr(self, name, None) is not None:
+                delattr(self, name)
+        setattr(self, part, None)
 
     # -- what it does -------------------------------------------------------------------------------------------
 
@@ -185,6 +208,12 @@ def read_json(path: str) -> dict[str, Any]:
     except (OSError, ValueError) as error:
         raise InputError(f"{path}: not readable as JSON ({error})", "name a BlipConfig (.json)") from error
     return data
+
+
+def sized_options(path: str) -> dict[str, dict[str, Any]]:
+    """With which options a model of this size is trained when the recipe does not say, by objective."""
+    said: dict[str, dict[str, Any]] = {} if Path(path).is_dir() else read_json(path).get("options", {})
+    return said
 
 
 def as_config(data: dict[str, Any], path: str) -> Any:

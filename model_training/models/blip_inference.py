@@ -127,7 +127,7 @@ def load(spec: BlipSpec) -> tuple[Any, "Preprocessing"]:
 
 def _pixels(size: int, settings: dict[str, Any]) -> "Preprocessing":
     """The whole image made a square of the model's size; the rest as a folder's preprocessor_config.json says."""
-    from model_training import libraries  # noqa: F401  (before torchvision)
+    from model_training.models.preprocessing import Preprocessing
 
     from torchvision.transforms import Compose, InterpolationMode, Normalize, Resize, ToTensor  # isort: skip
     from torchvision.transforms.functional import pil_modes_mapping  # isort: skip
@@ -135,6 +135,4 @@ def _pixels(size: int, settings: dict[str, Any]) -> "Preprocessing":
     modes = {number: mode for mode, number in pil_modes_mapping.items()}
     mode = modes.get(settings.get("resample", 3), InterpolationMode.BICUBIC)
     mean, std = settings.get("image_mean", CLIP_MEAN), settings.get("image_std", CLIP_STD)
-    from model_training.models.preprocessing import Preprocessing
-
     return Preprocessing(Compose([Resize((size, size), mode), ToTensor(), Normalize(mean, std)]))

@@ -27,7 +27,7 @@ WHOLE: dict[str, type[OpenClipSpec] | type[TimmSpec] | type[BlipSpec] | type[Coc
 }
 
 
-def trained_spec(family: str, arch: str, name: str, path: str, sha256: str, batch: int) -> Spec:
+def trained_spec(family: str, arch: str, name: str, path: str, sha256: str | None, batch: int) -> Spec:
     """A checkpoint that an objective of this family wrote, for all that it can do."""
     return WHOLE[family](name, arch, path, sha256=sha256, batch=batch)
 

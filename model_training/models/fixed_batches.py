@@ -23,6 +23,14 @@ def cores() -> int:
     return max(1, min(int(granted), here)) if granted.isdigit() else here
 
 
+def helpers() -> int:
+    """Threads that make ready what a model of this process sees: one for each core, or BESIDE_GPU for a GPU."""
+    from model_training import libraries
+
+    on_gpu = libraries.torch.cuda.is_available()
+    return min(BESIDE_GPU, len(os.sched_getaffinity(0))) if on_gpu else cores()
+
+
 @lru_cache
 def _threads(count: int) -> ThreadPoolExecutor:
     """Shared by all models of the process, which work one after the other."""
@@ -40,7 +48,7 @@ class FixedBatches:
         self._size = min(size, on_cpu or size) if self.device == "cpu" else size
         if self.device == "cpu":
             self._torch.set_num_threads(1)
-        self._count = cores() if self.device == "cpu" else min(BESIDE_GPU, len(os.sched_getaffinity(0)))
+        self._count = helpers()
 
     def run(
         self,

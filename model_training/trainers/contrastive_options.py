@@ -31,6 +31,7 @@ class FilipOptions:
 
     kept_share: float = 0.25  # of the tokens of an image and of a text
     chosen_among: int = 32  # pairs in which a token's nearest is looked for; in the paper, those of one device
+    pooled_weight: float = 1.0  # of CLIP's loss on pooled features; in the paper 0, and no benchmark can read the model
 
 
 @dataclass(frozen=True)

@@ -60,7 +60,7 @@ class Lit(Clip):
             return self._locked(view)
         names = [hashlib.blake2b(row.tobytes(), digest_size=16).digest() for row in view.cpu().numpy()]
         new = list({name: row for row, name in enumerate(names) if name not in self._kept}.values())
-        found = {}
+        found: dict[bytes, Any] = {}
         for at in range(0, len(new), ROWS):
             rows = new[at : at + ROWS]
             padded = view[rows + rows[:1] * (ROWS - len(rows))]

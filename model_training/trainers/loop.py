@@ -68,11 +68,11 @@ class _Training:
         self.average = MovingAverage(self.objective, plan.ema) if plan.ema is not None else None
         self.standing = self._resume()
         self.backward = Backward(self.objective, plan, device)
-        order = Order(job.shards, job.seed, resampled=plan.resampled, hold_out=job.hold_out)
-        views = self.objective.views
-        self.batches = Batches(
-            order, Pixels(views, shared(views)), self.objective.tokenize, plan.batch, rank, workers, plan.loaders
-        )
+        digests = dict(zip(job.shards, job.digests, strict=True)) if job.digests else {}
+        order = Order(job.shards, job.seed, resampled=plan.resampled, hold_out=job.hold_out, digests=digests)
+        views, tokenize = self.objective.views, self.objective.tokenize
+        pixels = Pixels(views, shared(views))
+        self.batches = Batches(order, pixels, tokenize, plan.batch, rank, workers, plan.loaders, plan.captions)
 
     def run(self, report: Report | None, stopped: Stopped | None) -> Trained | None:
         self.objective.train()

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from model_training.models.sizes import SIZES
+from model_training.trainers import blip_options as blip
 from model_training.trainers import contrastive_options as contrastive
 from model_training.trainers import self_distillation_options as self_distillation
 from model_training.trainers.plan import Plan
@@ -46,6 +47,11 @@ OBJECTIVES: dict[str, Known] = {
     "filip": Known("filip", "Filip", "open_clip", PAIRS, contrastive.FilipOptions),
     "mammut": Known("mammut", "Mammut", "open_clip", PAIRS, contrastive.MammutOptions),
     "coca": Known("coca", "Coca", "coca", PAIRS | {"captions"}, contrastive.CocaOptions),
+    "blip": Known("blip", "Blip", "blip", PAIRS | {"captions", "matches"}, blip.BlipOptions),
+    "blip_captioner": Known(
+        "blip_captioner", "BlipCaptioner", "blip", frozenset({"captions"}), blip.BlipCaptionerOptions
+    ),
+    "blip_matcher": Known("blip_matcher", "BlipMatcher", "blip", PAIRS | {"matches"}, blip.BlipMatcherOptions),
     "dino": Known("dino", "Dino", "timm", IMAGES, self_distillation.DinoOptions),
     "ibot": Known("ibot", "Ibot", "timm", IMAGES, self_distillation.IbotOptions),
     "dinov2": Known("dinov2", "Dinov2", "timm", IMAGES, self_distillation.Dinov2Options),

@@ -8,8 +8,8 @@ import typer
 
 from curate.errors import InputError
 from curate.report.terminal import rounds_table
+from model_training.data.shards import shard_files
 from model_training.evaluation.evaluate import Evaluation, evaluate, load
-from model_training.evaluation.items import data_files
 from pipelines import comparison as cmp
 from pipelines.cli.check import loaded
 from pipelines.cli.console import StageProgress, emit, hint, out, say, table
@@ -24,6 +24,7 @@ from pipelines.models import Encoders
 from pipelines.recipe import Recipe
 from pipelines.recipe_training import Loop as LoopSection
 from pipelines.replay import replay
+from pipelines.robustness import robustness
 from pipelines.train import fit, on_files, tasks_of, weights
 from pipelines.workspace import COMPARED, Workspace, arm_folder
 
@@ -71,7 +72,7 @@ def train_run(run: str, data: list[str], name: str, changes: list[str], json: bo
             inner = context
             if data:
                 inner = context.at(Workspace(context.folder.at(arm_folder(name))), recipe)
-                tasks = on_files(recipe, inner.workspace, name, data_files(data))
+                tasks = on_files(recipe, inner.workspace, name, shard_files(data))
             else:
                 tasks = tasks_of(recipe, workspace, cmp.CURATED)
             assert recipe.train is not None
@@ -128,7 +129,7 @@ def _judged(context: Context, recipe: Recipe) -> list[dict[str, Any]]:
         raise InputError(f"{recipe.run_dir}: no model is trained yet", f"curate train {shlex.quote(recipe.run_dir)}")
     judge(list(contexts.values()), recipe, specs_of(recipe.train))
     outcomes = {name: cmp.Outcomes.read(inner.workspace) for name, inner in contexts.items()}
-    return cmp.results(outcomes, recipe.eval, recipe.seed)
+    return cmp.results(outcomes, recipe.eval, recipe.seed) + robustness(outcomes, recipe.eval)
 
 
 def _once(workspace: Workspace, spec_of: SpecOf, given: Evaluation) -> list[dict[str, Any]]:

@@ -32,6 +32,7 @@ from pipelines.progress import Quiet
 from pipelines.recipe import Recipe, load
 from pipelines.stages import fill_pool, list_rows
 from pipelines.workspace import POOL, Workspace
+from tests.bench.cpu import seconds
 from tests.bench.photos import tars
 
 CORES, SHARDS = 2, 8
@@ -48,8 +49,9 @@ def of_model(folder: Path, arch: str, count: int) -> Iterator[tuple[str, float, 
     data = tars(folder, count, count // SHARDS)
     library = registered(arch)
     random_weights(library, folder / "w.safetensors")
-    forward, decoding = bare_forward(library), preprocessing(library, data)
-    bar = 1 / (forward + decoding / CORES)
+    forward, work = bare_forward(library)
+    decoding, effort = preprocessing(library, data)
+    bar, least = 1 / (forward + decoding / CORES), 1 / (work + effort)
     print(f"{arch}: forward {forward * 1e3:.2f} ms, decode and preprocess {decoding * 1e3:.2f} ms", file=sys.stderr)
     peers = {how: plain_loop(library, folder / "w.safetensors", data, *how) for how in ((0, 2), (2, 2), (2, 1))}
     print(f"{arch}: plain loops (workers, threads): {peers}", file=sys.stderr)
@@ -57,12 +59,14 @@ def of_model(folder: Path, arch: str, count: int) -> Iterator[tuple[str, float, 
     for engine in (SerialEngine(), RayEngine(workers=CORES)):
         kind = type(engine).__name__
         for family in ("embedding_m", "clip_score_m"):
-            start, ours = embedded(recipe, engine, family)
+            start, ours, cpu = embedded(recipe, engine, family)
             what = f"{family.removesuffix('_m')} of {count} photos, {arch}, {kind}"
             print(f"{what}: started in {start:.1f} s", file=sys.stderr)
             if family == "embedding_m":
                 yield what, ours, "1 / (f + d / 2)", bar, "images/s"
             yield what, ours, "the best open_clip loop, images only", max(peers.values()), "images/s"
+            if kind == "SerialEngine" and family == "embedding_m":
+                yield f"{what}: per CPU-second", cpu, "the forward and the preprocessing alone", least, "images/s"
         engine.close()
 
 
@@ -85,8 +89,8 @@ def made_pool(folder: Path, arch: str, count: int) -> Recipe:
     return loaded
 
 
-def embedded(recipe: Recipe, engine: Any, family: str) -> tuple[float, float]:
-    """Seconds until every worker has measured two rows, and images per second from then on."""
+def embedded(recipe: Recipe, engine: Any, family: str) -> tuple[float, float, float]:
+    """Seconds until every worker has measured two rows; from then on images per second and per CPU-second here."""
     folder = Folder(recipe.run_dir)
     pool = Workspace(folder).manifest(POOL)
     units = [
@@ -101,9 +105,10 @@ def embedded(recipe: Recipe, engine: Any, family: str) -> tuple[float, float]:
     while waiting:
         waiting -= len(crew.receive(60))
     start = time.perf_counter() - began
-    driver, began = Driver(folder, crew, Stop(), 600), time.perf_counter()
+    driver, began, cpu = Driver(folder, crew, Stop(), 600), time.perf_counter(), seconds()
     assert driver.run(units).done == len(units)
-    return start, sum(unit.rows for unit in units) / (time.perf_counter() - began)
+    rows = sum(unit.rows for unit in units)
+    return start, rows / (time.perf_counter() - began), rows / (seconds() - cpu)
 
 
 # -- the parts, and the peer --------------------------------------------------------------------------
@@ -128,24 +133,25 @@ def random_weights(library: str, path: Path) -> None:
     safetensors.torch.save_file(model.state_dict(), str(path))
 
 
-def bare_forward(library: str) -> float:
-    """Seconds per image: the best way to keep two cores at it."""
-    times = []
+def bare_forward(library: str) -> tuple[float, float]:
+    """Seconds per image by the best way to keep two cores at it, and the fewest CPU-seconds per image."""
+    times, work = [], []
     for batch in (16, 64):
         with multiprocessing.get_context("spawn").Pool(CORES) as processes:
             ways = [(library, batch, 1)] * CORES
             spans = processes.starmap(_forwards, ways, chunksize=1)
-        images = sum(count for _, _, count in spans)
-        times.append((max(end for _, end, _ in spans) - min(began for began, _, _ in spans)) / images)
+        images = sum(count for _, _, count, _ in spans)
+        times.append((max(end for _, end, _, _ in spans) - min(began for began, _, _, _ in spans)) / images)
+        work.append(sum(cpu for _, _, _, cpu in spans) / images)
         with multiprocessing.get_context("spawn").Pool(1) as processes:
-            ((began, end, count),) = processes.starmap(_forwards, [(library, batch, CORES)])
+            ((began, end, count, _),) = processes.starmap(_forwards, [(library, batch, CORES)])
         times.append((end - began) / count)
-    print(f"bare forward, s per image: {times}", file=sys.stderr)
-    return min(times)
+    print(f"bare forward, s per image: {times}, CPU: {work}", file=sys.stderr)
+    return min(times), min(work)
 
 
-def _forwards(library: str, batch: int, threads: int) -> tuple[float, float, int]:
-    """When it began and ended, and how many images it saw. Processes wait for each other by the clock."""
+def _forwards(library: str, batch: int, threads: int) -> tuple[float, float, int, float]:
+    """When it began and ended, how many images it saw and its CPU time. Processes wait for each other by the clock."""
     from model_training.libraries import torch
 
     import open_clip  # isort: skip
@@ -158,15 +164,15 @@ def _forwards(library: str, batch: int, threads: int) -> tuple[float, float, int
     with torch.inference_mode():
         model.encode_image(pixels, normalize=True)
         time.sleep(12 - time.time() % 12)  # all of them are loaded at the next multiple of 12 s
-        began, count = time.monotonic(), 0
+        began, cpu, count = time.monotonic(), time.process_time(), 0
         while time.monotonic() - began < 6:
             model.encode_image(pixels, normalize=True)
             count += batch
-        return began, time.monotonic(), count
+        return began, time.monotonic(), count, time.process_time() - cpu
 
 
-def preprocessing(library: str, data: list[Path]) -> float:
-    """Seconds per image on one core, by Pillow and the model's own transform."""
+def preprocessing(library: str, data: list[Path]) -> tuple[float, float]:
+    """Seconds and CPU-seconds per image on one core, by Pillow and the model's own transform."""
     import tarfile
 
     from model_training.libraries import torch
@@ -177,10 +183,14 @@ def preprocessing(library: str, data: list[Path]) -> float:
     transform = open_clip.create_model_and_transforms(library, load_weights=False)[2]
     with tarfile.open(data[0]) as tar:
         photos = [tar.extractfile(m).read() for m in tar if m.name.endswith(".jpg")]  # type: ignore[union-attr]
-    began = time.perf_counter()
-    for photo in photos * 2:
-        transform(Image.open(io.BytesIO(photo)).convert("RGB"))
-    return (time.perf_counter() - began) / len(photos) / 2
+    times = []
+    for _ in range(3):
+        began, cpu = time.perf_counter(), time.thread_time()
+        for photo in photos:
+            transform(Image.open(io.BytesIO(photo)).convert("RGB"))
+        times.append((time.perf_counter() - began, time.thread_time() - cpu))
+    wall, effort = (min(each) / len(photos) for each in zip(*times, strict=True))
+    return wall, effort
 
 
 def plain_loop(library: str, weights: Path, data: list[Path], workers: int, threads: int) -> float:

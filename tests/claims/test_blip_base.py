@@ -22,10 +22,10 @@ import transformers  # isort: skip
 from transformers.models.blip.image_processing_pil_blip import BlipImageProcessorPil  # isort: skip
 
 pytestmark = pytest.mark.slow
-ROWS = 5
+ROWS = 2
 MODELS = {
-    "writer": {"kind": "blip_captioner", "weights": "captioner", "method": "greedy", "batch": 4},
-    "judge": {"kind": "blip_matcher", "weights": "matcher", "batch": 4},
+    "writer": {"kind": "blip_captioner", "weights": "captioner", "method": "greedy", "max_length": 16, "batch": 2},
+    "judge": {"kind": "blip_matcher", "weights": "matcher", "batch": 2},
 }
 
 
@@ -86,7 +86,7 @@ def test_captions_and_probabilities_are_transformers_own(measured):
     prompt = own(["a picture of "] * ROWS, return_tensors="pt").input_ids
     with torch.inference_mode():
         logits = models["matcher"](texts.input_ids, pixels, attention_mask=texts.attention_mask).itm_score
-        rows = models["captioner"].generate(pixels, prompt, min_length=10, max_length=30, do_sample=False)
+        rows = models["captioner"].generate(pixels, prompt, min_length=10, max_length=16, do_sample=False)
     match = store.read_table("signals/match_judge/00000.parquet")["match_judge"].to_numpy()
     np.testing.assert_allclose(match, logits.softmax(1)[:, 1].numpy(), atol=1e-5)
     captions = store.read_table("signals/caption_writer/00000.parquet")["caption_writer"].to_pylist()

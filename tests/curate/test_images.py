@@ -16,7 +16,7 @@ from curate.errors import MachineError
 from curate.image_resize import RESIZE_MODES, Resize, resize
 from curate.image_rgb import to_rgb
 from curate.image_store import Stored, StorePolicy, encode, store
-from curate.images import FORMATS, Decoded, Failed, decode, open_stored
+from curate.images import FORMATS, Decoded, Failed, decode, open_stored, stored_pixels
 from curate.schema import Outcome
 
 NEEDLE = "needle-7f3a"
@@ -555,3 +555,23 @@ def test_whatever_max_pixels_let_in_opens_again_and_a_bomb_does_not() -> None:
     bomb = encoded(Image.new("1", (16_000, 12_000)), "PNG")
     refused = store(bomb, StorePolicy(max_pixels=10**9))
     assert isinstance(refused, Failed) and refused.outcome is Outcome.TOO_MANY_PIXELS and open_stored(bomb) is None
+
+
+@pytest.mark.parametrize("mode", ["RGB", "L", "CMYK"])
+@pytest.mark.parametrize("options", [{"subsampling": s} for s in (0, 1, 2)] + [{"progressive": True}, {"quality": 20}])
+def test_a_stored_jpeg_has_pillows_pixels(mode: str, options: dict[str, int]) -> None:
+    """Whichever decoder reads it, turned or not, whole, altered or cut."""
+    chance = random.Random(f"{mode}{options}")
+    for orientation in (1, 3, 6):
+        exif = Image.Exif()
+        exif[0x0112] = orientation
+        data = encoded(picture(101, 67, mode), "JPEG", exif=exif.tobytes(), **options)
+        altered = bytearray(data)
+        altered[chance.randrange(len(data) // 2, len(data))] ^= 1 << chance.randrange(8)
+        for case in (data, bytes(altered), data[: len(data) // 2] + data[-2:]):
+            expected, found = decode(case, strict=False), open_stored(case)
+            assert (found is None) == isinstance(expected, Failed)
+            if isinstance(expected, Decoded) and found is not None:
+                assert found.mode == "RGB" and not found.info
+                assert np.array_equal(np.asarray(found), np.asarray(expected.image))
+                assert np.array_equal(stored_pixels(case), np.asarray(found))

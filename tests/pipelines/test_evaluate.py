@@ -12,12 +12,15 @@ import yaml
 from curate.errors import InputError
 from curate.manifest import Entry
 from model_training.libraries import torch
-from model_training.models.open_clip import OpenClipSpec
+from model_training.models.coca import initialise
+from model_training.models.open_clip import OpenClipSpec, register
+from model_training.models.sizes import SIZES
 from model_training.models.timm import TimmSpec
 from pipelines.context import session
-from pipelines.evaluate import BATCH, judge
+from pipelines.evaluate import BATCH, judge, specs_of
 from pipelines.progress import Quiet
 from pipelines.recipe import load
+from pipelines.recipe_training import Train
 from pipelines.workspace import EVAL, METRICS, TRAIN
 from tests.model_training.evaluation.pictured import NAMES, images_of, labels_of
 from tests.model_training.trainers.small import SMALL
@@ -154,6 +157,28 @@ def test_an_image_model_is_judged_by_what_it_can_and_refused_by_what_it_cannot(f
         texts = recipe_of(folder, "vits", CLIP_EVALS.partition("- {name: near")[0])
         with pytest.raises(InputError, match="'colours': zero_shot cannot judge a model without encode_texts"):
             judge([context], texts, vit_of)
+
+
+def test_a_coca_is_judged_by_its_captions_which_are_not_drawn(folder):
+    torch.manual_seed(0)
+    model = open_clip.create_model(register(open_clip, SIZES["coca"]["tiny"]))
+    initialise(model)
+    recipe = recipe_of(
+        folder,
+        "cocas",
+        "[{name: told, kind: captioning, data: pool.parquet}, {name: t, kind: retrieval, data: pool.parquet}]",
+    )
+    spec_of = specs_of(Train(objective="coca", model="tiny", samples_seen=1))
+    assert spec_of("a", "b", "c").generation.method == "greedy"
+    assert not hasattr(specs_of(Train(samples_seen=1))("a", "b", "c"), "generation")
+    with session(recipe, Quiet()) as context:
+        enter(context, 0, model.state_dict())
+        judge([context], recipe, spec_of)
+        rows = context.folder.read_table(f"{EVAL}/0.parquet").to_pylist()
+    told = {row["metric"]: row for row in rows if row["eval"] == "told"}
+    assert list(told) == ["bleu_1", "bleu_2", "bleu_3", "bleu_4", "rouge_l", "cider_d"]
+    assert told["bleu_4"]["hits"] is None and len(told["cider_d"]["hits"]) == told["cider_d"]["n"] == 9
+    assert "mean_r1" in {row["metric"] for row in rows if row["eval"] == "t"}
 
 
 def test_a_missing_set_is_an_error_that_names_it(folder):

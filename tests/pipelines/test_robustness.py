@@ -54,12 +54,20 @@ def test_golden_a16_a_table_names_the_baselines(tmp_path, suffix):
 
 def test_no_line_goes_through_fewer_than_two_baselines():
     lone = {"curated": arm((0.75, 0.7))}
-    for arms in (lone, {**lone, "raw": arm(GOLDEN[0])}, {**lone, "raw": arm(GOLDEN[0], (1.0, 0.9), (0.5, 0.0))}):
-        with pytest.raises(InputError, match=r"'sketch': [01] of [013] baseline models") as error:
+    for arms, count in ((lone, 0), ({**lone, "raw": arm(GOLDEN[0])}, 1)):
+        with pytest.raises(
+            InputError, match=f"'sketch': a line needs 2 baseline models, and there are {count}"
+        ) as error:
             robustness(arms, [REFERENCE, SHIFTED])
         assert "`baselines`" in error.value.hint
-    with pytest.raises(InputError, match="all have the same"):
-        robustness({**lone, "raw": arm(GOLDEN[0], GOLDEN[0])}, [REFERENCE, SHIFTED])
+
+
+def test_where_accuracies_leave_no_line_all_is_null():
+    for others, left in (([GOLDEN[0], (1.0, 0.9), (0.5, 0.0)], 1), ([GOLDEN[0], GOLDEN[0]], 2)):
+        arms = {"curated": arm((0.75, 0.7), (0.7, 0.6)), "raw": arm(*others)}
+        row = robustness(arms, [REFERENCE, SHIFTED])[0]
+        assert (row["mean"], row["slope"], row["values"]) == (None, None, {"0": None, "1": None})
+        assert row["baselines"] == left
 
 
 def test_without_a_shift_there_is_nothing_to_tell():

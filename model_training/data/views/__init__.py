@@ -6,6 +6,13 @@ import numpy as np
 from PIL.Image import Image
 
 
+class Whole:
+    """Views that are cut from the decoded image itself."""
+
+    def kept(self, image: Image) -> Image:
+        return image
+
+
 class Views(Protocol):
     """Hashable: trainings one after the other share what they decoded when their views are equal."""
 

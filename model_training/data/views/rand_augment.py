@@ -13,6 +13,7 @@ import numpy as np
 from PIL import Image, ImageEnhance, ImageOps
 
 from curate.uid import draw_int
+from model_training.data.views import Whole
 from model_training.data.views.random_resized_crop import RandomResizedCrop
 
 MAX_LEVEL = 10
@@ -23,7 +24,7 @@ Operation = Callable[[np.ndarray, float], np.ndarray]  # (side, side, 3) uint8 a
 
 
 @dataclass(frozen=True)
-class RandAugment:
+class RandAugment(Whole):
     """One view. Implements `Views`."""
 
     side: int  # px, of the model's input
@@ -31,9 +32,6 @@ class RandAugment:
     flip: bool = True
     count: int = 2  # operations
     level: int = 5  # of MAX_LEVEL
-
-    def kept(self, image: Image.Image) -> Image.Image:
-        return image
 
     def __call__(self, image: np.ndarray, seed: int, name: str) -> tuple[np.ndarray, ...]:
         (square,) = RandomResizedCrop(self.side, self.scale, flip=self.flip)(image, seed, name)

@@ -9,9 +9,9 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-from PIL import Image
 
-from curate.uid import draw, draw_int
+from curate.uid import draw_int
+from model_training.data.views import Whole
 from model_training.libraries import torch
 
 Box = tuple[int, int, int, int]  # top, left, height, width
@@ -19,16 +19,13 @@ ATTEMPTS = 10  # at a box that fits; then it is the largest in the middle
 
 
 @dataclass(frozen=True)
-class RandomResizedCrop:
+class RandomResizedCrop(Whole):
     """One view. Implements `Views`."""
 
     side: int  # px, of the model's input
     scale: tuple[float, float] = (0.9, 1.0)  # share of the image's area
     ratio: tuple[float, float] = (3 / 4, 4 / 3)  # width over height
     flip: bool = False
-
-    def kept(self, image: Image.Image) -> Image.Image:
-        return image
 
     def __call__(self, image: np.ndarray, seed: int, name: str) -> tuple[np.ndarray, ...]:
         box = random_box(image.shape[:2], self.scale, self.ratio, seed, name, "crop")
@@ -43,13 +40,20 @@ def random_box(
     height, width = size
     log_low, log_high = math.log(ratio[0]), math.log(ratio[1])
     for attempt in range(ATTEMPTS):
-        area, aspect, down, across = (draw(seed, name, f"{purpose}/{attempt}/{i}") for i in range(4))
+        area, aspect = _two(seed, name, f"{purpose}/{attempt}")
         target = height * width * (scale[0] + area * (scale[1] - scale[0]))
         shape = math.exp(log_low + aspect * (log_high - log_low))
         w, h = round(math.sqrt(target * shape)), round(math.sqrt(target / shape))
         if 0 < w <= width and 0 < h <= height:
+            down, across = _two(seed, name, f"{purpose}/place")
             return int(down * (height - h + 1)), int(across * (width - w + 1)), h, w
     return middle_box(height, width, ratio)
+
+
+def _two(seed: int, name: str, purpose: str) -> tuple[float, float]:
+    """Two numbers in [0, 1)."""
+    bits = draw_int(seed, name, purpose)
+    return (bits >> 32) / 2.0**32, (bits & 0xFFFFFFFF) / 2.0**32
 
 
 def middle_box(height: int, width: int, ratio: tuple[float, float]) -> Box:
@@ -68,7 +72,9 @@ def resized(image: np.ndarray, box: Box, side: int) -> np.ndarray:
     if (height, width) == (side, side):
         return image[top : top + side, left : left + side]
     inside = torch.from_numpy(image[top : top + height, left : left + width].copy())
-    planes = inside.permute(2, 0, 1).unsqueeze(0)
+    planes = inside[None].permute(
+        0, 3, 1, 2
+    )  # in this order the strides are those of channels_last, and so the result's
     scaled = torch.nn.functional.interpolate(planes, (side, side), mode="bicubic", antialias=True)
-    square: np.ndarray = scaled.squeeze(0).permute(1, 2, 0).numpy()
+    square: np.ndarray = scaled.permute(0, 2, 3, 1)[0].numpy()
     return square

@@ -1,7 +1,9 @@
 """Any number of workers sees the same global batches; what cannot be decoded is stood in for and counted."""
 
+import threading
 from contextlib import closing
 from itertools import islice
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -9,6 +11,7 @@ import pytest
 from curate.errors import InputError
 from curate.tars import TarBuilder
 from model_training.data.batches import Batches
+from model_training.data.captions import Captions
 from model_training.data.order import Order, Position
 from model_training.data.pixels import Pixels
 from model_training.data.views.square import Square
@@ -40,8 +43,11 @@ def said(batch):
     return [bytes(row.astype(np.uint8)).decode().strip() for row in batch.tokens]
 
 
-def take(places, count, size=8, rank=0, workers=1, start=START, seed=0):
-    batches = Batches(Order(places, seed), Pixels(Square(16, 0.8, True)), tokenize, size, rank, workers)
+def take(places, count, size=8, rank=0, workers=1, start=START, seed=0, **given):
+    given = {"tokenize": tokenize, **given}
+    batches = Batches(
+        Order(places, seed), Pixels(Square(16, 0.8, True)), size=size, rank=rank, workers=workers, **given
+    )
     with closing(batches(start)) as stream:
         return list(islice(stream, count))
 
@@ -87,6 +93,44 @@ def test_resumed_after_any_batch_it_is_the_unbroken_stream(places):
         rest = take(places, 9 - cut, start=whole[cut - 1].after)
         for a, b in zip(rest, whole[cut:], strict=True):
             assert np.array_equal(a.views[0], b.views[0]) and np.array_equal(a.tokens, b.tokens) and a.keys == b.keys
+
+
+@pytest.mark.parametrize("threads", [2, 5])
+def test_any_number_of_threads_makes_the_same_batches(places, threads):
+    for rank in (0, 1):
+        one = take(places, 9, size=40, rank=rank, workers=2)
+        for a, b in zip(take(places, 9, size=40, rank=rank, workers=2, threads=threads), one, strict=True):
+            assert np.array_equal(a.views[0], b.views[0]) and np.array_equal(a.tokens, b.tokens)
+            assert (a.names, a.keys, a.undecodable, a.after) == (b.names, b.keys, b.undecodable, b.after)
+
+
+def test_closed_at_any_moment_its_threads_are_gone(places):
+    before = threading.active_count()
+    for taken in (0, 1, 5):
+        take(places, taken, size=64, threads=4)
+        assert threading.active_count() == before
+
+
+def test_what_ends_a_thread_is_told_to_the_trainer(places, tmp_path):
+    (tmp_path / "cut.tar").write_bytes(Path(places[0]).read_bytes()[:5000])
+    with pytest.raises(InputError, match=r"cut\.tar"):
+        take([str(tmp_path / "cut.tar")], 1, threads=3)
+
+
+def test_images_alone_need_no_text(tmp_path):
+    tar = TarBuilder()
+    for i in range(6):
+        tar.add(f"{i}.jpg", picture(i, (30, 30)))
+    (tmp_path / "x.tar").write_bytes(tar.close())
+    (batch,) = take([str(tmp_path / "x.tar")], 1, size=6, tokenize=None)
+    assert sorted(batch.keys) == list("012345") and batch.tokens is None and batch.views[0].shape == (6, 16, 16, 3)
+    with pytest.raises(InputError, match="no pair"):
+        take([str(tmp_path / "x.tar")], 1, size=6)
+
+
+def test_the_captions_are_those_that_are_asked_for(places):
+    first = take(places[:2], 5, captions=Captions("first"))
+    assert all(text.endswith("said 0") for batch in first for text in said(batch))
 
 
 def test_a_batch_is_shared_out_evenly_or_not_at_all(places):

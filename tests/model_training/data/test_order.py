@@ -1,5 +1,6 @@
 """The order is a function of the seed and the position, each pass takes all, and folds do not overlap."""
 
+import tracemalloc
 from collections import Counter
 from itertools import islice, pairwise
 
@@ -10,8 +11,10 @@ from hypothesis import strategies as st
 from curate.errors import InputError
 from curate.tars import TarBuilder
 from curate.uid import fold_of
+from model_training.data import order
 from model_training.data.hold_out import HoldOut
 from model_training.data.order import Order, Position
+from model_training.data.pairs import read_pairs
 from tests.model_training.trainers.small import shards
 
 START = Position()
@@ -22,14 +25,13 @@ def places(tmp_path_factory):
     return shards(tmp_path_factory.mktemp("order"), 5, 7)
 
 
-def keys(order, count, start=START):
-    return [visit.pair.key for visit in islice(order.visits(start), count)]
+def keys(source, count, start=START):
+    return [visit.pair.key for visit in islice(source.visits(start), count)]
 
 
 @pytest.mark.parametrize("buffer", [1, 2, 8])
 def test_each_pass_takes_every_pair_once_in_another_order(places, buffer):
-    order = Order(places, seed=3, buffer=buffer)
-    seen = keys(order, 105)
+    seen = keys(Order(places, seed=3, buffer=buffer), 105)
     passes = [seen[:35], seen[35:70], seen[70:]]
     assert all(sorted(one) == sorted(f"{i:05d}" for i in range(35)) for one in passes)
     assert passes[0] != passes[1] != passes[2]
@@ -48,12 +50,58 @@ def test_shards_are_mixed_within_a_chunk(places):
 
 
 @settings(max_examples=40, deadline=None)
-@given(cut=st.integers(0, 120), buffer=st.integers(1, 6), resampled=st.booleans(), seed=st.integers(0, 3))
-def test_resumed_anywhere_it_is_the_unbroken_stream(places, cut, buffer, resampled, seed):
-    whole = list(islice(Order(places, seed, buffer, resampled).visits(), 130))
+@given(
+    cut=st.integers(0, 120),
+    count=st.integers(1, 5),
+    buffer=st.integers(1, 6),
+    resampled=st.booleans(),
+    seed=st.integers(0, 3),
+)
+def test_resumed_anywhere_it_is_the_unbroken_stream(places, cut, count, buffer, resampled, seed):
+    whole = list(islice(Order(places[:count], seed, buffer, resampled).visits(), 130))
     start = whole[cut - 1].after if cut else Position()
-    rest = list(islice(Order(places, seed, buffer, resampled).visits(start), 130 - cut))
+    rest = list(islice(Order(places[:count], seed, buffer, resampled).visits(start), 130 - cut))
     assert rest == whole[cut:]
+
+
+@pytest.mark.parametrize("resampled", [False, True])
+def test_memory_is_bounded_by_the_buffer_and_not_by_the_pool(tmp_path, resampled):
+    """24 shards of 2 MB with 3 in the buffer: never more than those and one that is being read."""
+    (tmp_path / "big").mkdir()
+    image = bytes(range(256)) * 2000  # 512 kB; never decoded
+    places = []
+    for shard in range(24):
+        tar = TarBuilder()
+        for row in range(4):
+            tar.add(f"{shard}-{row}.jpg", image)
+            tar.add(f"{shard}-{row}.txt", b"text")
+        places.append(str(tmp_path / "big" / f"{shard:02d}.tar"))
+        (tmp_path / "big" / f"{shard:02d}.tar").write_bytes(tar.close())
+    tracemalloc.start()
+    try:
+        for _ in islice(Order(places, 0, buffer=3, resampled=resampled).visits(), 200):
+            pass
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert 3 * 4 * len(image) <= peak + len(image) * 4 and peak < 4.5 * 4 * len(image)
+
+
+def test_a_digest_is_asked_for_once(places, monkeypatch):
+    asked = []
+    monkeypatch.setattr(order, "read_pairs", lambda p, **given: asked.append((p, given["digest"])) or read_pairs(p))
+    keys(Order(places, 0, buffer=1, digests={places[0]: "first"}), 70)
+    assert [digest for place, digest in asked if place == places[0]] == ["first", None]
+    assert {digest for place, digest in asked if place != places[0]} == {None}
+
+
+def test_images_without_a_text_are_read_where_none_is_wanted(tmp_path):
+    tar = TarBuilder()
+    for name in ("a.jpg", "b.jpg", "b.txt", "c.txt"):
+        tar.add(name, b"x")
+    (tmp_path / "x.tar").write_bytes(tar.close())
+    assert set(keys(Order([str(tmp_path / "x.tar")], 0), 6)) == {"b"}
+    assert set(keys(Order([str(tmp_path / "x.tar")], 0, texts=False), 6)) == {"a", "b"}
 
 
 def test_resampled_draws_shards_with_replacement(places):
@@ -67,8 +115,7 @@ def test_resampled_draws_shards_with_replacement(places):
 def test_folds_share_the_pairs_out(places):
     left_out = []
     for fold in range(3):
-        order = Order(places, 0, hold_out=HoldOut(9, 3, fold))
-        kept = {visit.pair.key for visit in islice(order.visits(), 200)}
+        kept = set(keys(Order(places, 0, hold_out=HoldOut(9, 3, fold)), 200))
         left_out.append({f"{i:05d}" for i in range(35)} - kept)
         assert left_out[fold] == {f"{i:05d}" for i in range(35) if fold_of(9, f"{i:064x}", 3) == fold}
     assert sum(map(len, left_out)) == 35 == len(set.union(*left_out))

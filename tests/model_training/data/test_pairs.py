@@ -1,5 +1,6 @@
 """Pairs are what webdataset reads, from our tars, others' and tables, near and far; damage is an error."""
 
+import hashlib
 import json
 from pathlib import Path
 
@@ -11,6 +12,7 @@ import webdataset as wds
 
 from curate.errors import InputError
 from curate.tars import TarBuilder
+from model_training.data.captions import Caption
 from model_training.data.pairs import read_pairs
 from tests.conftest import picture
 from tests.model_training.trainers.small import shards
@@ -63,6 +65,63 @@ def test_what_lacks_an_image_or_a_text_is_passed_over(tmp_path):
     ]
     assert texts_of(tmp_path, *members) == [("d",)]
     assert texts_of(tmp_path, ("a.jpg", jpg), ("a.txt", b"t"), ("a.json", {"texts": []})) == []
+
+
+def test_what_is_known_of_a_text_comes_along(tmp_path):
+    listed = [
+        {"text": "a", "origin": "web", "scores": {"clip": 0.3, "bad": "x", "none": None}, "uid": "0"},
+        {"text": "b", "origin": 3, "scores": [1]},
+        "c",
+        {"origin": "web"},
+    ]
+    (tmp_path / "x.tar").write_bytes(tar_of(("a.jpg", picture(0, (20, 20))), ("a.json", {"texts": listed})))
+    (pair,) = read_pairs(str(tmp_path / "x.tar"))
+    assert pair.texts == (Caption("a", "web", {"clip": 0.3}), Caption("b"), Caption("c"))
+
+
+def test_others_layouts(tmp_path):
+    """img2dataset's, DataComp's and CLIP_benchmark's: folders in keys, other formats, labels, texts and none."""
+    jpg, png, webp = picture(0, (20, 20)), picture(1, (20, 20), "PNG"), picture(2, (20, 20), "WEBP")
+    about = {"uid": "0" * 32, "url": "http://a/b", "caption": "of the json", "sha256": "ab" * 32, "status": "success"}
+    members = [
+        ("000000000.json", about),
+        ("000000000.jpg", jpg),
+        ("000000000.txt", b"of the txt"),
+        ("./deep/er/000000001.webp", webp),
+        ("./deep/er/000000001.json", {**about, "sha256": None}),
+        ("000000002.png", png),
+        ("000000002.cls", b"7"),
+        ("000000003.seg.png", png),
+        ("000000004.JPG", jpg),
+        ("000000004.txt", b"shouted"),
+    ]
+    (tmp_path / "x.tar").write_bytes(tar_of(*members))
+    pairs = list(read_pairs(str(tmp_path / "x.tar")))
+    assert [(p.key, p.image, said(p), p.sha256) for p in pairs] == [
+        ("000000000", jpg, ("of the txt",), "ab" * 32),
+        ("./deep/er/000000001", webp, ("of the json",), None),
+        ("000000004", jpg, ("shouted",), None),
+    ]
+    alone = list(read_pairs(str(tmp_path / "x.tar"), texts=False))
+    assert [p.key for p in alone] == ["000000000", "./deep/er/000000001", "000000002", "000000004"]
+    theirs = wds.WebDataset(str(tmp_path / "x.tar"), shardshuffle=False)
+    assert [s["__key__"] for s in theirs if {"jpg", "webp", "png"} & s.keys()] == [p.key for p in alone]
+
+
+def test_a_file_must_be_what_its_digest_says(tmp_path):
+    place = shards(tmp_path, 1, 3)[0]
+    table = str(tmp_path / "t.parquet")
+    pq.write_table(pa.table({"jpg": [picture(0, (20, 20))], "caption": ["a"]}), table)
+    for path in (place, table):
+        data = Path(path).read_bytes()
+        with fsspec.open(f"memory://digests/{Path(path).name}", "wb") as sink:
+            sink.write(data)
+        for where in (path, f"memory://digests/{Path(path).name}"):
+            right = hashlib.sha256(data).hexdigest()
+            assert list(read_pairs(where, digest=right)) == list(read_pairs(where))
+            with pytest.raises(InputError, match="not the bytes") as caught:
+                list(read_pairs(where, digest="0" * 64))
+            assert where in caught.value.message and "curate run" in caught.value.hint
 
 
 def test_braces_in_a_path_are_only_braces(tmp_path):

@@ -18,6 +18,7 @@ from model_training.evaluation.adamw_probe import (
 )
 from model_training.evaluation.linear_probe import held_out
 from model_training.evaluation.logistic_regression import Linear
+from model_training.libraries import torch
 from tests.model_training.evaluation.made_features import separable, shuffled
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -74,6 +75,25 @@ def test_one_step_is_adamws():
     found = adamw(features, labels, start, Budget(0.1, 2, 1), decay=0.2)
     gradient = np.array([[-0.5, 0.5], [-1.0, 1.0]]) / 2  # features.T @ (p - truth) / 2; the rates are equal at first
     np.testing.assert_allclose(found.weights, 1 - 0.1 * 0.2 - 0.1 * np.sign(gradient), atol=1e-5)
+
+
+def test_it_is_torchs_adamw_with_torchs_cosine():
+    features, labels = separable(60)
+    start, budget = drawn(2, 3, 0), Budget(0.1, 64, 25)  # 60 rows are one batch
+    layer = torch.nn.Linear(2, 3)
+    layer.weight.data = torch.tensor(start.weights.T.astype(np.float32))
+    layer.bias.data = torch.tensor(start.bias.astype(np.float32))
+    optimiser = torch.optim.AdamW(layer.parameters(), lr=0.1, weight_decay=0.3)
+    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, 25, eta_min=0)
+    for _ in range(25):
+        optimiser.zero_grad()
+        logits = layer(torch.tensor(features.astype(np.float32)))
+        torch.nn.functional.cross_entropy(logits, torch.tensor(labels)).backward()
+        optimiser.step()
+        schedule.step()
+    found = adamw(features, labels, start, budget, decay=0.3)
+    np.testing.assert_allclose(found.weights, layer.weight.detach().numpy().T, atol=1e-4)
+    np.testing.assert_allclose(found.bias, layer.bias.detach().numpy(), atol=1e-4)
 
 
 def test_the_seed_decides_and_datacomp_begins_at_the_class_vectors():

@@ -51,6 +51,13 @@ def test_the_input_that_validation_images_read_best_is_taken():
         assert dinov2_linear(given, labels, held_out(90, 0, 0.5), 3, 100)[0] == best
 
 
+def test_what_is_learnt_by_heart_is_not_taken():
+    features, labels = separable()
+    by_heart = np.random.default_rng(0).normal(size=(90, 300))  # every training image has a direction of its own
+    given = {ONE: by_heart, Input(1, True): features}
+    assert dinov2_linear(given, labels, held_out(90, 0, 0.5), 3, 100)[0] == Input(1, True)
+
+
 def test_the_heads_are_those_that_torchs_sgd_trains_one_by_one():
     features, labels = separable(60)
     rates, steps = [0.01, 0.3], 25

@@ -92,6 +92,24 @@ def test_greedy_and_beam_search_are_transformers_own(folder, beams, penalty):
     assert ours == expected and len(set(ours)) > 3
 
 
+def test_a_beam_search_stops_where_transformers_does(folder, tmp_path):
+    """A captioner that likes to end: which texts are still worth going on with decides."""
+    model = blip_folders.write(tmp_path / "ends", "BlipForConditionalGeneration", seed=2)
+    with torch.no_grad():
+        model.text_decoder.cls.predictions.bias[3] += 4
+    model.save_pretrained(tmp_path / "ends")
+    images = blip_folders.pictures(24, seed=3)
+    own = transformers.AutoTokenizer.from_pretrained(tmp_path / "ends")
+    prompt = own(["a picture of "] * len(images), return_tensors="pt").input_ids
+    for beams in (2, 4):
+        how = Generation("beam", min_length=5, max_length=24, beams=beams)
+        rows = model.generate(blip_folders.pixels(images), prompt, num_beams=beams, min_length=5, max_length=24)
+        expected = [own.decode(row, skip_special_tokens=True).removeprefix("a picture of").strip() for row in rows]
+        ours = BlipInference(BlipCaptionerSpec("c", "", str(tmp_path / "ends"), generation=how))
+        found = ours.caption(images, [""] * len(images))
+        assert found == expected and len({len(text.split()) for text in found}) > 3
+
+
 @pytest.mark.parametrize("weights", ["captioner", "tiny.safetensors"])
 def test_a_caption_depends_on_image_and_uid_alone(folder, weights):
     at, arch = folder[0], "tiny" if weights.startswith("tiny") else ""
@@ -152,6 +170,15 @@ def test_what_is_missing_wrong_or_dangerous_is_refused(folder, tmp_path):
         BlipInference(BlipMatcherSpec("m", "", str(at / "captioner")))
     with pytest.raises(InputError, match="max_length 60, with a prompt of 4 tokens and 40 places"):
         captioner(at, max_length=60).caption(IMAGES, UIDS)
+
+
+def test_a_vocabulary_without_an_encode_token_says_so(folder, tmp_path):
+    size = folder[2].config.text_config.vocab_size
+    blip_folders.write(tmp_path / "plain", "BlipForImageTextRetrieval", vocab_size=size - 1)
+    with pytest.raises(InputError, match=r"no encode token(.|\n)*first_token: start"):
+        BlipInference(BlipMatcherSpec("m", "", str(tmp_path / "plain"))).match(IMAGES, TEXTS)
+    plain = BlipInference(BlipMatcherSpec("m", "", str(tmp_path / "plain"), first_token="start"))
+    assert plain.match(IMAGES, TEXTS).shape == (7,)
 
 
 def test_code_beside_the_weights_is_never_run(folder, tmp_path):

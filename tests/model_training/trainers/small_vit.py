@@ -4,7 +4,10 @@ import json
 from pathlib import Path
 from typing import Any
 
+from model_training.libraries import torch
+from model_training.trainers.loop import _Training
 from model_training.trainers.plan import Job
+from tests.model_training.trainers import held
 from tests.model_training.trainers.small import job
 
 VIT = {
@@ -33,3 +36,23 @@ def vit_job(folder: Path, objective: str, under: str = "train/0", *, root: str |
     options = tuple({**OPTIONS, **plan.pop("options", {})}.items())
     given = {"arch": str(arch), "objective": objective, "options": options, "clip_norm": 3.0, **plan}
     return job(folder, under, root=root, **given)
+
+
+def told_apart_more_after(given: Job) -> None:
+    training = _Training(given, held.CPU, 0, 1)
+    before = _told_apart(training.objective)
+    training.run(None, None)
+    after = _told_apart(training.objective)
+    assert after > before + 0.1, (before, after)
+
+
+@torch.no_grad()
+def _told_apart(objective: Any) -> float:
+    """How much nearer, in cosines of centred features, a picture's two views are than those of two pictures."""
+    views = held.inputs_of(objective, 24).views[:2]
+    pixels = [(v.permute(0, 3, 1, 2).float() / 255 - objective.mean) / objective.std for v in views]
+    found = [objective.teacher["backbone"](p) for p in pixels]
+    middle = torch.cat(found).mean(0)
+    one, two = (torch.nn.functional.normalize(f - middle, dim=1) for f in found)
+    near = one @ two.T
+    return float(near.diag().mean() - near.mean())

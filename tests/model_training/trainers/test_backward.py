@@ -1,4 +1,4 @@
-"""Parts of a batch give the gradient of the whole; 16 bits, recomputed activations and compiled code nearly the same."""
+"""Parts of a batch give the whole's gradient; 16 bits, recomputed activations and compiled code nearly the same."""
 
 import numpy as np
 import pytest

@@ -8,7 +8,7 @@ from model_training.losses.ibot import ibot_loss
 from model_training.trainers.ibot import Ibot, Seen
 from model_training.trainers.self_distillation import tokens
 from tests.model_training.trainers import held
-from tests.model_training.trainers.small_vit import vit_job
+from tests.model_training.trainers.small_vit import told_apart_more_after, vit_job
 
 
 @pytest.fixture(scope="module", params=[False, True], ids=["shared", "separate"])
@@ -22,7 +22,8 @@ def objective(tmp_path_factory, request):
 def test_a_step_is_the_golden_losses_of_timms_tokens(objective):
     inputs = held.inputs_of(objective)
     seen = Seen(*objective.encode(inputs), None)
-    assert seen.mask.shape == (8, 2, 16) and seen.mask.any(2).sum() == 8  # half of the large crops
+    assert seen.mask.shape == (8, 2, 16)
+    assert 5 < seen.mask.any(2).sum() <= 8  # half of the large crops, of some less than a patch
     student, teacher = objective.student, objective.teacher
     head = "patch_head" if objective.said.separate_heads else "head"
     assert ("patch_head" in student) == objective.said.separate_heads
@@ -73,11 +74,10 @@ def test_nothing_masked_is_a_loss_of_images_alone(tmp_path):
     loss = objective.loss(*encoded)
     loss.backward()
     answers = torch.softmax(encoded[1].transpose(0, 1) / 0.04, -1)
-    assert float(loss) == pytest.approx(float(dino_loss(encoded[0].unbind(1), answers)), rel=1e-5)
+    assert loss.item() == pytest.approx(dino_loss(encoded[0].unbind(1), answers).item(), rel=1e-5)
 
 
 def test_it_learns(tmp_path):
-    """What it says of hidden patches: the loss over the last steps is below that of the first."""
-    job = vit_job(tmp_path, "ibot", lr=3e-3, options={"teacher_temperature": (0.07, 0.07), "epochs": 100})
-    first = held.learned(job, "train/1", 20, warmup=10).loss
-    assert held.learned(job, "train/2", 200, warmup=10).loss < 0.8 * first
+    """It tells pictures apart better, by what it sees in two views of each."""
+    job = vit_job(tmp_path, "ibot", samples_seen=8 * 100, lr=1e-3, warmup=10, options={"momentum": (0.98, 1.0)})
+    told_apart_more_after(job)

@@ -54,11 +54,11 @@ def written(given):
 
 @pytest.mark.parametrize("arch", ["small", "norm"])
 def test_golden_b4_after_training_the_tower_is_bit_identical_batch_norm_included(place, arch):
-    job = given(place, arch)
-    first = held.learned(job, "train/one", 1).loss
-    trained = held.learned(job, f"train/{arch}", 100)
+    started = given(place, arch)
+    first = held.learned(started, "train/one", 1).loss
+    trained = held.learned(started, f"train/{arch}", 100)
     assert trained.loss < 0.9 * first
-    before, after = Clip(job.plan, 0, held.CPU).weights(), written(job)
+    before, after = Clip(started.plan, 0, held.CPU).weights(), written(started)
     assert any("running_mean" in name for name in before) == (arch == "norm")
     for name in before:
         if not name.endswith("attn_mask"):
@@ -74,9 +74,9 @@ def test_nothing_of_the_tower_can_move(place):
 
 
 def test_a_step_is_the_golden_loss_and_kept_embeddings_are_computed_ones(place):
-    job = given(place)
-    objective = Lit(job.plan, 0, held.CPU).train()
-    plain = Lit(replace(job.plan, options=(("keep_embeddings", False),)), 0, held.CPU).train()
+    started = given(place)
+    objective = Lit(started.plan, 0, held.CPU).train()
+    plain = Lit(replace(started.plan, options=(("keep_embeddings", False),)), 0, held.CPU).train()
     inputs = held.inputs_of(objective)
     with torch.no_grad():
         out = objective.model.eval()(objective.pixels(inputs.views[0]), inputs.tokens)
@@ -110,12 +110,12 @@ def test_crops_are_not_kept(place):
 def test_a_projection_is_learned_on_request_or_where_the_file_has_none(place):
     asked = given(place, options=(("learn_projection", True),))
     alone = given(place, "norm", trunk=True)
-    for job, learned in ((asked, {"visual.proj"}), (alone, {"visual.head.proj.weight"})):
-        held.learned(job, job.under, 3)
-        before, after = Lit(job.plan, 0, held.CPU).weights(), written(job)
+    for started, learned in ((asked, {"visual.proj"}), (alone, {"visual.head.proj.weight"})):
+        held.learned(started, started.under, 3)
+        before, after = Lit(started.plan, 0, held.CPU).weights(), written(started)
         moved = {name for name in before if name.startswith("visual.") and not torch.equal(before[name], after[name])}
         assert moved == learned
-        objective = Lit(job.plan, 0, held.CPU).eval()
+        objective = Lit(started.plan, 0, held.CPU).eval()
         inputs = held.inputs_of(objective)
         with torch.no_grad():
             out = objective.model(objective.pixels(inputs.views[0]), inputs.tokens)
@@ -131,6 +131,6 @@ def test_without_an_image_tower_to_lock_it_is_refused(place):
 
 @pytest.mark.parametrize("learns", [False, True])
 def test_resumed_and_in_parts(place, tmp_path, learns):
-    job = given(place, part="all", options=(("learn_projection", learns),))
-    held.resumed_it_is_the_unbroken(job, tmp_path)
-    held.in_parts_it_is_the_same(job)
+    started = given(place, part="all", options=(("learn_projection", learns),))
+    held.resumed_it_is_the_unbroken(started, tmp_path)
+    held.in_parts_it_is_the_same(started)

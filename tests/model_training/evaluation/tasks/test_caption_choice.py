@@ -8,10 +8,10 @@ from model_training.evaluation.kinds import Evaluation
 from tests.model_training.evaluation.made import Written, colour, png, table, tar
 
 WRITTEN = Written(
-    {colour(0): (1, 0), colour(1): (0, 1), colour(2): (-1, 0)},
+    {colour(0): (1, 0), colour(1): (0, 1), colour(2): (-1, -0.1)},
     {"right": (1, 0), "up": (0, 1), "both": (1, 1), "again": (2, 0), "left": (-1, -1)},
 )
-TEXTS = [["right", "up"], ["both", "up", "right"], ["left", "up", "right"]]
+TEXTS = [["right", "up"], ["both", "up", "right"], ["up", "right"]]  # the last by cosines of -.1 and -1
 
 
 def test_lists_lines_and_a_column_of_negatives_give_the_same(tmp_path):

@@ -34,7 +34,7 @@ def test_few_of_each_class_are_drawn_five_times_and_averaged(sets, vit):
     few = {m.name: m for m in evaluate(vit, asked(sets, ks=(1, 2), per_class=2))}
     assert set(few) == {f"knn{k}_{name}" for k in (1, 2) for name in ("top1", "mean_per_class_recall")}
     top1 = few["knn1_top1"]
-    assert top1.hits.shape == (12,) and top1.value == pytest.approx(top1.hits.mean())
+    assert top1.value > 0.8 and top1.hits.shape == (12,) and top1.value == pytest.approx(top1.hits.mean())
     with pytest.raises(InputError, match=r"class 0 has 10 of 11 images"):
         evaluate(vit, asked(sets, ks=(1,), per_class=11))
 
@@ -54,7 +54,7 @@ def test_what_cannot_be_judged_is_refused(sets, vit, tmp_path):
     with pytest.raises(InputError, match="knn has no training images"):
         load(Evaluation("e", "knn", (f"{sets}/test.parquet",)))
     same = Evaluation("e", "knn", (f"{sets}/train.parquet",), train=(f"{sets}/train.parquet",))
-    with pytest.raises(InputError, match=r"train\.parquet: row 0: is also a training image"):
+    with pytest.raises(InputError, match=r"train\.parquet: is also among the training images"):
         load(same)
     other = table(tmp_path / "other.parquet", [png(3)], labels=["mauve"])
     with pytest.raises(InputError, match="label 'mauve' is not among the 3 classes"):

@@ -10,7 +10,8 @@ from collections.abc import Iterable, Sequence
 RAW, RANDOM, CURATED, ORACLE = "raw", "random", "curated", "oracle"
 ARMS = (RAW, RANDOM, CURATED, ORACLE)  # the order to show them in; others follow
 REPORT, SELECT = "report", "select"  # what an evaluation is used for
-MAIN = ("top1", "mean_r1")  # an evaluation's one number for sentences and charts, where it has one of these
+# An evaluation's one number for sentences and charts, where it has one of these.
+MAIN = ("top1", "mean_r1", "knn20_top1", "knn10_top1", "cider_d", "group_score", "caption_choice", "jaccard_10_to_12")
 BIGGEST = 1e12  # beyond it a measurement is a broken one
 
 

@@ -73,6 +73,8 @@ def clip_benchmark_probe(
 
     def accuracy(decay: float) -> float:
         probe = adamw(features[train], labels[train], start, budget, decay, seed)
+        if not np.isfinite(probe.weights).all():  # where rate times decay is above 2, every step is larger
+            return 0.0
         return accuracy_of(probe, features[validation], labels[validation])
 
     decay = peak_search(DECAYS, accuracy)

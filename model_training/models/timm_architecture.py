@@ -44,7 +44,8 @@ def create(arch: str, pretrained: bool = False, **args: Any) -> Any:
 
     given = {**said.get("model_args", {}), "num_classes": 0, **args}
     if "pretrained_cfg" in said:
-        given["pretrained_cfg_overlay"] = said["pretrained_cfg"]
+        seen = said["pretrained_cfg"].items()  # JSON has no tuples, which timm has here
+        given["pretrained_cfg_overlay"] = {key: tuple(v) if isinstance(v, list) else v for key, v in seen}
     return timm.create_model(said["architecture"], pretrained=pretrained, **given)
 
 

@@ -17,6 +17,7 @@ from model_training.losses.momentum_teacher import follow
 from model_training.trainers.blip_objective import BlipObjective
 from model_training.trainers.gather import gathered, workers
 from model_training.trainers.objective import Inputs
+from model_training.trainers.optimizers import Group, decayed_by_shape
 from model_training.trainers.plan import Plan
 
 FOLLOWING = ("vision_model", "vision_proj", "text_encoder", "text_proj")
@@ -99,6 +100,11 @@ class BlipContrast(BlipObjective):
     @property
     def alpha(self) -> float:
         return ramp_alpha(self.step, self.epoch, self.said.alpha, self.said.ramp_epochs)
+
+    def groups(self) -> list[Group]:
+        temperature = self.model.temperature
+        others = (p for p in self.parameters() if p is not temperature)
+        return [*decayed_by_shape(others), *decayed_by_shape([temperature], self.said.temperature_lr_scale)]
 
     # -- hooks -------------------------------------------------------------------------------------
     def before_step(self, step: int) -> None:

@@ -41,8 +41,8 @@ def _load(model: Blip, plan: Plan, unused: str | None) -> None:
     try:
         model.load_state_dict({**model.state_dict(), **found}, strict=True)
     except RuntimeError as error:
-        reason = " ".join(str(error).split()).removeprefix("Error(s) in loading state_dict for ")
-        raise InputError(f"{init.weights}: does not fit {plan.arch}: {reason}", "correct train.init") from error
+        reason = " ".join(str(error).strip().splitlines()[1:2]).strip()  # the first of many
+        raise InputError(f"{init.weights} does not fit {plan.arch}: {reason}", "correct train.init") from error
 
 
 def _given(plan: Plan) -> Blip:

@@ -23,6 +23,7 @@ class BlipOptions:
     queue: int = 57_600  # pairs whose momentum features are contrasted with; a multiple of the batch, 0 for none
     momentum: float = 0.995
     alpha: float = 0.4  # of the targets, what the momentum encoders say
+    temperature_lr_scale: float = 1.0  # of the rate: at 3e-3 an update could halve the temperature
     ramp_epochs: float = 2  # until alpha is that much
     label_smoothing: float = 0.1  # of the captions' tokens
     augment: Augment = (
@@ -52,6 +53,7 @@ class BlipMatcherOptions:
     queue: int = 57_600
     momentum: float = 0.995
     alpha: float = 0.4
+    temperature_lr_scale: float = 1.0
     ramp_epochs: float = 1
     augment: Augment = "rand_augment"
     crop_scale: tuple[float, float] = (0.5, 1.0)

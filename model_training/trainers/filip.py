@@ -41,10 +41,8 @@ class Filip(Clip):
         The last, (rows, m) bool, is false for the start and for padding.
         """
         tokens = inputs.tokens
-        places, ends = (
-            torch.arange(tokens.shape[1], device=tokens.device),
-            tokens.argmax(1),
-        )  # it has the highest number
+        places = torch.arange(tokens.shape[1], device=tokens.device)
+        ends = tokens.argmax(1)  # it has the highest number
         real = (places > 0) & (places <= ends[:, None])
         image, images = of_image(self.model.visual, self.pixels(inputs.views[0]))
         texts = of_text(self.model, tokens)
@@ -57,7 +55,7 @@ class Filip(Clip):
         kept = [self._strongest(*part) for part in self._groups(images.float(), texts.float(), real)]
         images, texts, real = (torch.cat(parts) for parts in zip(*kept, strict=True))
         whole = gathered(real.to(torch.uint8)).bool()
-        loss = filip_loss(_gathered(images), _gathered(texts), whole, self.model.logit_scale.exp())
+        loss = filip_loss(gathered(images), gathered(texts), whole, self.model.logit_scale.exp())
         if self.chosen.pooled_weight:
             loss = loss + self.chosen.pooled_weight * super().loss(image, text)
         return loss
@@ -69,14 +67,6 @@ class Filip(Clip):
         share, all_real = self.chosen.kept_share, torch.ones(images.shape[:2], dtype=torch.bool, device=images.device)
         best, _ = strongest_tokens(images, all_real, texts, real, share=share)
         return best, *strongest_tokens(texts, real, images, all_real, share=share)
-
-
-def _gathered(tokens: Any) -> Any:
-    """torch 2.13's gathering gives back another gradient where that is not contiguous, as einsum's is not."""
-    whole = gathered(tokens)
-    if whole.requires_grad:
-        whole.register_hook(torch.Tensor.contiguous)
-    return whole
 
 
 def of_image(tower: Any, pixels: Any) -> tuple[Any, Any]:

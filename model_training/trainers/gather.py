@@ -24,7 +24,11 @@ def gathered(rows: Any) -> Any:
     """
     if workers() == 1:
         return rows
-    return torch.cat(torch.distributed.nn.all_gather(rows.contiguous()))
+    whole = torch.cat(torch.distributed.nn.all_gather(rows.contiguous()))
+    if whole.requires_grad:
+        # torch 2.13 gives back another gradient where what comes is not contiguous, as einsum's is not.
+        whole.register_hook(torch.Tensor.contiguous)
+    return whole
 
 
 BUCKET = 32 << 20  # bytes that go over the network together

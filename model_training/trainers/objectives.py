@@ -29,11 +29,12 @@ class Known:
     does: frozenset[Ability]  # what the trained model can be asked for
     options: type = NoOptions  # a frozen dataclass whose defaults are the published ones
     needs_init: bool = False
+    sized: str = ""  # where its sizes are not those of its family
 
     @property
     def sizes(self) -> dict[str, str]:
         """tiny, small -> the path of its config."""
-        return SIZES[self.family]
+        return SIZES[self.sized or self.family]
 
 
 PAIRS: frozenset[Ability] = frozenset({"images", "texts"})
@@ -44,7 +45,7 @@ OBJECTIVES: dict[str, Known] = {
     "align": Known("align", "Align", "open_clip", PAIRS, contrastive.AlignOptions),
     "siglip": Known("siglip", "Siglip", "open_clip", PAIRS, contrastive.SiglipOptions),
     "lit": Known("lit", "Lit", "open_clip", PAIRS, contrastive.LitOptions, needs_init=True),
-    "filip": Known("filip", "Filip", "open_clip", PAIRS, contrastive.FilipOptions),
+    "filip": Known("filip", "Filip", "open_clip", PAIRS, contrastive.FilipOptions, sized="filip"),
     "mammut": Known("mammut", "Mammut", "open_clip", PAIRS, contrastive.MammutOptions),
     "coca": Known("coca", "Coca", "coca", PAIRS | {"captions"}, contrastive.CocaOptions),
     "blip": Known("blip", "Blip", "blip", PAIRS | {"captions", "matches"}, blip.BlipOptions),

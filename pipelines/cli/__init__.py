@@ -145,21 +145,20 @@ def train(
     train_run(run, data or [], name, set or [], json)
 
 
-@app.command("eval", epilog="curate eval runs/v1   |   curate eval runs/v1 --data pairs.tar")
+@app.command("eval", epilog="curate eval runs/v1   |   curate eval runs/v1 --data pairs.tar --kind captioning")
 def evaluate(
     run: RunPath,
     data: Annotated[list[str] | None, typer.Option("--data", help="another set: tars or image tables; globs")] = None,
+    kind: Annotated[str | None, typer.Option(help="with --data: as in the recipe's `eval`; default: retrieval")] = None,
     classes: Annotated[str | None, typer.Option(help="with --data: a classes.yaml, for zero-shot accuracy")] = None,
+    learn: Annotated[list[str] | None, typer.Option("--train", help="with --data: what knn and probes learn")] = None,
     set: Set = None,
     json: Json = False,
 ) -> None:
     """Evaluate the trained models of a run and of its arms, with intervals."""
-    from pipelines.cli.training import Evaluation, evaluate_run
+    from pipelines.cli.training import evaluate_run, other_set
 
-    given = None
-    if data:
-        given = Evaluation("data", "zero_shot" if classes else "retrieval", tuple(data), classes)
-    evaluate_run(run, given, set or [], json)
+    evaluate_run(run, other_set(data, kind, classes, learn) if data else None, set or [], json)
 
 
 @app.command(epilog="curate compare a.yaml b.yaml --seeds 3")

@@ -5,6 +5,7 @@ import shlex
 from typing import Any
 
 import typer
+from pydantic import ValidationError
 
 from curate.errors import InputError
 from curate.report.terminal import rounds_table
@@ -22,6 +23,7 @@ from pipelines.evaluate import SpecOf, judge, specs_of
 from pipelines.loop import Loop
 from pipelines.models import Encoders
 from pipelines.recipe import Recipe
+from pipelines.recipe_eval import Evaluation as Entry
 from pipelines.recipe_training import Loop as LoopSection
 from pipelines.replay import replay
 from pipelines.robustness import robustness
@@ -108,6 +110,17 @@ def evaluate_run(run: str, given: Evaluation | None, changes: list[str], json: b
     else:
         columns = ("arm", "eval", "metric", "mean", "low", "high", "n")
         table([[_shown(row[c]) for c in columns] for row in rows], columns, right=(3, 4, 5, 6))
+
+
+def other_set(data: list[str], kind: str | None, classes: str | None, learn: list[str] | None) -> Evaluation:
+    """What the command line asks, by the rules of a recipe's `eval`. Raises InputError for what does not fit."""
+    kind = kind or ("zero_shot" if classes else "knn" if learn else "retrieval")
+    given = {"name": "data", "kind": kind, "data": data, "classes": classes, "train": learn}
+    try:
+        return Entry.model_validate({key: value for key, value in given.items() if value}).asked
+    except ValidationError as error:
+        said = error.errors()[0]["msg"].removeprefix("Value error, ")
+        raise InputError(f"--kind {kind}: {said}", "curate eval --help") from error
 
 
 def _judged(context: Context, recipe: Recipe) -> list[dict[str, Any]]:

@@ -1,5 +1,6 @@
 """CPU time of this process and of those that it has started and that are still there: DataLoader's workers."""
 
+import glob
 import os
 
 TICK = os.sysconf("SC_CLK_TCK")
@@ -12,11 +13,14 @@ def seconds() -> float:
 
 def _below(pid: int) -> float:
     total = 0.0
-    for task in os.listdir(f"/proc/{pid}/task"):
-        with open(f"/proc/{pid}/task/{task}/children") as stream:
-            children = stream.read().split()
-        for child in children:
-            with open(f"/proc/{child}/stat") as stream:
-                fields = stream.read().rpartition(")")[2].split()
-            total += (int(fields[11]) + int(fields[12])) / TICK + _below(int(child))
+    for place in glob.glob(f"/proc/{pid}/task/*/children"):
+        try:
+            with open(place) as stream:
+                children = stream.read().split()
+            for child in children:
+                with open(f"/proc/{child}/stat") as stream:
+                    fields = stream.read().rpartition(")")[2].split()
+                total += (int(fields[11]) + int(fields[12])) / TICK + _below(int(child))
+        except (FileNotFoundError, ProcessLookupError):  # a thread or a process that has just ended
+            continue
     return total

@@ -43,18 +43,22 @@ def passes(who: str, side: int, workers: int, data: list[str]) -> list[float]:
 
 def ours(side: int, workers: int, data: list[str]) -> Iterator[None]:
     """Yields after every pass."""
+    from model_training import libraries
     from model_training.data.batches import Batches
     from model_training.data.order import Order, Position
     from model_training.data.pixels import Pixels
     from model_training.data.views.random_resized_crop import RandomResizedCrop
 
     import open_clip  # isort: skip
+    from open_clip.constants import OPENAI_DATASET_MEAN, OPENAI_DATASET_STD
 
     pixels, tokenize = Pixels(RandomResizedCrop(side)), open_clip.get_tokenizer("ViT-B-32")
     batches = Batches(Order(data, 0), pixels, tokenize, BATCH, threads=max(1, workers))(Position())
+    mean, std = (libraries.torch.tensor(each).view(3, 1, 1) for each in (OPENAI_DATASET_MEAN, OPENAI_DATASET_STD))
     while True:
-        for _ in range(COUNT // BATCH):
-            assert next(batches).views[0].shape == (BATCH, side, side, 3)
+        for _ in range(COUNT // BATCH):  # as the trainers do, which is part of open_clip's transform
+            seen = libraries.torch.from_numpy(next(batches).views[0]).permute(0, 3, 1, 2).float().div_(255)
+            assert seen.sub_(mean).div_(std).shape == (BATCH, 3, side, side)
         yield
 
 

@@ -130,13 +130,19 @@ def test_every_kind_for_a_clip_is_judged_once_for_each_seed(folder):
 
 def test_another_option_or_training_set_is_another_evaluation(folder):
     spec_of = clip_of(folder / "small.json")
-    recipe = recipe_of(folder, "changed", "[{name: near, kind: knn, data: test.parquet, train: train.parquet, k: [1]}]")
-    with session(recipe, Quiet()) as context:
+    pl.read_parquet(folder / "train.parquet").head(20).write_parquet(folder / "fewer.parquet")
+    entry = "[{name: near, kind: knn, data: test.parquet, train: train.parquet, k: [1]}]"
+    with session(recipe_of(folder, "changed", entry), Quiet()) as context:
         enter(context, 0, clip_state(0))
-        for made, (old, new) in enumerate([("", ""), ("k: [1]", "k: [3]"), ("train.parquet", "real_train.parquet")], 1):
-            pl.read_parquet(folder / "train.parquet").head(20).write_parquet(folder / "real_train.parquet")
-            text = "[{name: near, kind: knn, data: test.parquet, train: train.parquet, k: [1]}]".replace(old, new)
-            judge([context], recipe_of(folder, "changed", text), spec_of)
+        changes = [
+            ("", ""),
+            ("k: [1]", "k: [3]"),
+            ("train.parquet", "fewer.parquet"),
+            ("k: [3]", "k: [3], per_class: 4"),
+        ]
+        for made, (old, new) in enumerate(changes, 1):
+            entry = entry.replace(old, new) if old else entry
+            judge([context], recipe_of(folder, "changed", entry), spec_of)
             assert context.made[EVAL] == made
 
 

@@ -68,6 +68,13 @@ def test_golden_c4_the_decay_is_chosen_by_the_validation_images_alone():
         clip_benchmark_probe(features, labels, np.zeros(90, bool), 3)
 
 
+def test_a_decay_that_lets_the_weights_grow_without_end_is_not_chosen():
+    features, labels = separable(640)
+    probe = clip_benchmark_probe(features, labels, held_out(640, 0), 3)  # 90 steps, by -9 each at a decay of 100
+    assert not np.isfinite(adamw(features, labels, drawn(2, 3, 0), CLIP_BENCHMARK, 100.0).weights).all()
+    assert probe.c < DECAYS[-1] and probe.metrics(features, labels)[0].value == 1.0
+
+
 def test_one_step_is_adamws():
     """The first step of Adam is the rate in the direction of each gradient's sign, after the decay."""
     features, labels = np.array([[1.0, 0.0], [0.0, -2.0]]), np.array([0, 1])

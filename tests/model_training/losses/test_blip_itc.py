@@ -132,3 +132,17 @@ def test_golden_b6_temperature_range(before, after):
     temperature = torch.nn.Parameter(torch.tensor(before))
     clamp_temperature(temperature)
     assert temperature.item() == pytest.approx(after)
+
+
+@pytest.mark.parametrize("ids", [None, [7, 3, 7, 5]])
+def test_workers_halves_are_the_whole(ids):
+    made, queue, temperature = features(7), FeatureQueue(0, 8, 5), torch.tensor(0.2)
+    numbers = None if ids is None else torch.tensor(ids)
+    whole = itc_loss(*made, queue, temperature, 0.3, numbers)
+    halves = [
+        itc_loss(made[0][at : at + 2], made[1][at : at + 2], *made[2:], queue, temperature, 0.3, numbers, at)
+        for at in (0, 2)
+    ]
+    torch.testing.assert_close((halves[0].loss + halves[1].loss) / 2, whole.loss)
+    for name in ("image_to_text", "text_to_image"):
+        torch.testing.assert_close(torch.cat([getattr(half, name) for half in halves]), getattr(whole, name))

@@ -122,3 +122,14 @@ def test_itm_is_the_mean_over_3b_with_numeric_gradients():
     assert itm_loss(logits, labels).item() == pytest.approx(expected, rel=1e-12)
     assert torch.autograd.gradcheck(lambda x: itm_loss(x, labels), logits)
     assert itm_loss(logits.bfloat16(), labels).dtype == torch.float32
+
+
+def test_workers_halves_are_the_whole():
+    rows = similarity(6)
+    halves = [pretraining_weights(rows[at : at + 3], at) for at in (0, 3)]
+    assert torch.equal(torch.cat(halves), pretraining_weights(rows))
+    images, texts = torch.tensor([1, 2, 3, 4, 5, 0]), torch.tensor([5, 0, 1, 2, 3, 4])
+    parts = [matching_pairs(images[at : at + 3], texts[at : at + 3], at) for at in (0, 3)]
+    whole = matching_pairs(images, texts)
+    asked = [list(zip(*(one.tolist() for one in pairs), strict=True)) for pairs in (*parts, whole)]
+    assert sorted(asked[0] + asked[1]) == sorted(asked[2])

@@ -3,7 +3,7 @@
 import pytest
 
 from model_training.libraries import torch
-from model_training.losses.blip_lm import lm_loss, with_first_token
+from model_training.losses.blip_lm import lm_loss, lm_sums, with_first_token
 
 PAD = 0
 
@@ -50,3 +50,14 @@ def test_the_first_token_is_replaced_in_a_copy():
     tokens = torch.tensor([[1, 2], [3, 4]])
     assert with_first_token(tokens, 9).tolist() == [[9, 2], [9, 4]]
     assert tokens.tolist() == [[1, 2], [3, 4]]
+
+
+def test_captions_sums_share_out_the_loss():
+    generator = torch.Generator().manual_seed(0)
+    logits = torch.randn(3, 5, 7, generator=generator)
+    tokens = torch.tensor([[6, 1, 2, 3, 4], [6, 5, 1, PAD, PAD], [6, PAD, PAD, PAD, PAD]])
+    for prompt in (0, 2):
+        sums, counts = lm_sums(logits, tokens, pad=PAD, prompt=prompt)
+        assert counts.tolist() == ([4, 2, 0] if prompt == 0 else [3, 1, 0]) and sums[2] == 0
+        torch.testing.assert_close(sums.sum() / counts.sum(), lm_loss(logits, tokens, pad=PAD, prompt=prompt))
+    assert lm_sums(logits.bfloat16(), tokens, pad=PAD)[0].dtype == torch.float32

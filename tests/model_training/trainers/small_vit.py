@@ -38,21 +38,20 @@ def vit_job(folder: Path, objective: str, under: str = "train/0", *, root: str |
     return job(folder, under, root=root, **given)
 
 
-def told_apart_more_after(given: Job) -> None:
+def learns_what_the_teacher_says(folder: Path, objective: str) -> None:
+    """A teacher that stays has a best answer: the loss of a batch is nearer to it after the training."""
+    options = {"momentum": (1.0, 1.0), "teacher_temperature": (0.1, 0.1), "weight_decay": (0.0, 0.0)}
+    given = vit_job(folder, objective, samples_seen=8 * 100, lr=3e-3, warmup=10, options=options)
     training = _Training(given, held.CPU, 0, 1)
-    before = _told_apart(training.objective)
+    before = _loss(training.objective)
     training.run(None, None)
-    after = _told_apart(training.objective)
-    assert after > before + 0.1, (before, after)
+    after = _loss(training.objective)
+    assert after < before - 0.1, (before, after)
 
 
 @torch.no_grad()
-def _told_apart(objective: Any) -> float:
-    """How much nearer, in cosines of centred features, a picture's two views are than those of two pictures."""
-    views = held.inputs_of(objective, 24).views[:2]
-    pixels = [(v.permute(0, 3, 1, 2).float() / 255 - objective.mean) / objective.std for v in views]
-    found = [objective.teacher["backbone"](p) for p in pixels]
-    middle = torch.cat(found).mean(0)
-    one, two = (torch.nn.functional.normalize(f - middle, dim=1) for f in found)
-    near = one @ two.T
-    return float(near.diag().mean() - near.mean())
+def _loss(objective: Any) -> float:
+    encoded = objective.encode(held.inputs_of(objective, 24))
+    for _ in range(60):  # a centre that is still on its way makes another loss
+        objective.loss(*encoded)
+    return float(objective.loss(*encoded))

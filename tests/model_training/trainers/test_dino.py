@@ -9,7 +9,7 @@ from model_training.libraries import torch
 from model_training.losses.dino import dino_loss
 from model_training.trainers.dino import Dino
 from tests.model_training.trainers import held
-from tests.model_training.trainers.small_vit import told_apart_more_after, vit_job
+from tests.model_training.trainers.small_vit import learns_what_the_teacher_says, vit_job
 
 
 @pytest.fixture(scope="module")
@@ -74,6 +74,4 @@ def test_the_log_says_whether_it_collapses(given):
 
 
 def test_it_learns(tmp_path):
-    """It tells pictures apart better, by what it sees in two views of each."""
-    job = vit_job(tmp_path, "dino", samples_seen=8 * 100, lr=1e-3, warmup=10, options={"momentum": (0.98, 1.0)})
-    told_apart_more_after(job)
+    learns_what_the_teacher_says(tmp_path, "dino")

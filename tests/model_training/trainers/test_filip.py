@@ -125,21 +125,15 @@ def test_a_step_is_the_golden_loss_of_the_kept_tokens_and_clips_of_the_features(
 
 def test_it_learns_and_its_features_can_be_compared(given):
     """All pairs of the small data set in one batch: the nearest text by the features that open_clip gives."""
-    found = {}
-    for pooled in (0.0, 1.0):  # the paper's, and the default
-        options = (("kept_share", 1.0), ("pooled_weight", pooled))
-        trained = held.learned(given, "train/learns", 200, options=options, flip=False)
-        assert trained.loss < 0.6 * (1 + pooled)
-        objective = Filip(given.plan, 0, held.CPU).eval()
-        data = given.folder.read("train/learns/checkpoint.safetensors")
-        objective.model.load_state_dict(safetensors.torch.load(data))
-        batch = next(Batches(Order(given.shards, 0), Pixels(objective.views), objective.tokenize, 24)(Position()))
-        with torch.no_grad():
-            pixels = objective.pixels(torch.from_numpy(batch.views[0]))
-            out = objective.model(pixels, torch.from_numpy(batch.tokens))
-        nearest = (out["image_features"] @ out["text_features"].T).argmax(1)
-        found[pooled] = int((nearest == torch.arange(24)).sum())
-    assert found[0.0] < 8 < found[1.0]
+    given = replace(given, plan=replace(given.plan, flip=False, options=(("kept_share", 1.0),)))
+    assert held.learned(given, "train/learns", 400).loss < 0.5
+    objective = Filip(given.plan, 0, held.CPU).eval()
+    objective.model.load_state_dict(safetensors.torch.load(given.folder.read("train/learns/checkpoint.safetensors")))
+    batch = next(Batches(Order(given.shards, 0), Pixels(objective.views), objective.tokenize, 24)(Position()))
+    with torch.no_grad():
+        out = objective.model(objective.pixels(torch.from_numpy(batch.views[0])), torch.from_numpy(batch.tokens))
+    nearest = (out["image_features"] @ out["text_features"].T).argmax(1)
+    assert int((nearest == torch.arange(24)).sum()) > 12  # without the loss on them, 1
 
 
 def test_the_size_for_minutes_can_be_trained():

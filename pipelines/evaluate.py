@@ -13,6 +13,8 @@ from model_training.evaluation.tasks.task import Task
 from model_training.models.blip_spec import BlipSpec
 from model_training.models.coca import CocaSpec
 from model_training.models.families import Spec
+from model_training.models.generation import Generation
+from model_training.trainers.objectives import OBJECTIVES
 from pipelines.context import Context, drop_stale
 from pipelines.engine.unit import Part, Unit
 from pipelines.models import Encoders, checkpoint_spec
@@ -65,13 +67,17 @@ def evaluations(recipe: Recipe) -> list[Evaluation]:
 
 
 def specs_of(section: Training) -> SpecOf:
-    """How the checkpoints that this section's training wrote are loaded, to be judged: captions are not drawn."""
+    """How the checkpoints that this section's training wrote are loaded, to be judged.
+
+    Captions are not drawn: the likeliest token each time, after the prompt of the training, as long as they come.
+    """
+    options = OBJECTIVES[section.objective].options
+    prompt = section.options.get("prompt", getattr(options, "prompt", ""))
+    generation = Generation("greedy", prompt, min_length=0)
 
     def spec_of(name: str, path: str, sha256: str) -> Spec:
         spec = checkpoint_spec(section, name, path, sha256, BATCH)
-        if isinstance(spec, BlipSpec | CocaSpec):
-            return replace(spec, generation=replace(spec.generation, method="greedy"))
-        return spec
+        return replace(spec, generation=generation) if isinstance(spec, BlipSpec | CocaSpec) else spec
 
     return spec_of
 

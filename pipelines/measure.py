@@ -5,6 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
 import pyarrow as pa
+from PIL.Image import Image
 
 from curate import schema as c
 from curate.files import Folder, table_bytes
@@ -14,6 +15,7 @@ from curate.schema import Outcome
 from curate.signal_store import family_folder, null_table, states
 from curate.signals import Batch, Signal
 from curate.signals.plain import plain_signal
+from model_training.models.fixed_batches import cores, helpers
 from pipelines.engine.unit import Part, Unit
 from pipelines.models import Encoders, Models
 
@@ -43,7 +45,7 @@ class MeasureTask:
         made: dict[str, list[pa.Table]] = {signal.family: [] for signal in signals}
         for with_images in (True, False):  # texts alone go through in larger batches
             some = [signal for signal in signals if signal.reads_images == with_images]
-            for batch in batches(pool, table, skip, with_images) if some else ():
+            for batch in batches(pool, table, skip, with_images, helpers() if self.models else cores()) if some else ():
                 for signal in some:
                     made[signal.family].append(signal.measure(batch))
         return [self._part(signal, made[signal.family], unit.shard, len(rows)) for signal in signals]
@@ -63,7 +65,7 @@ class MeasureTask:
         return self._signals[family]
 
 
-def batches(pool: Pool, table: pa.Table, skip: set[int], with_images: bool) -> Iterator[Batch]:
+def batches(pool: Pool, table: pa.Table, skip: set[int], with_images: bool, decoders: int = 1) -> Iterator[Batch]:
     """Decoded batches of a shard's rows, in order; the next one is decoded while the last is measured.
 
     Rows that were not downloaded, and rows to skip, have neither image nor caption: all their signals are null.
@@ -80,10 +82,10 @@ def batches(pool: Pool, table: pa.Table, skip: set[int], with_images: bool) -> I
 
     def decode(start: int) -> Batch:
         stop = min(start + size, len(uids))
-        images = [open_stored(data) if data is not None else None for data in _take(stored, stop - start)]
+        images = list(threads.map(_opened, _take(stored, stop - start)))
         return Batch(uids[start:stop], captions[start:stop], images, contents[start:stop])
 
-    with ThreadPoolExecutor(1) as ahead:
+    with ThreadPoolExecutor(decoders) as threads, ThreadPoolExecutor(1) as ahead:
         starts = range(0, len(uids), size)
         pending = ahead.submit(decode, 0) if len(uids) else None
         for start in starts:
@@ -91,6 +93,10 @@ def batches(pool: Pool, table: pa.Table, skip: set[int], with_images: bool) -> I
             batch = pending.result()
             pending = ahead.submit(decode, start + size) if start + size < len(uids) else None
             yield batch
+
+
+def _opened(data: bytes | None) -> Image | None:
+    return open_stored(data) if data is not None else None
 
 
 def _take(stored: Iterator[bytes | None], count: int) -> list[bytes | None]:

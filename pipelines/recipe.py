@@ -18,7 +18,7 @@ from pipelines.recipe_download import Download, download_problems
 from pipelines.recipe_eval import PATHS, Evaluation, evaluation_problems
 from pipelines.recipe_models import FromFile, LinearHead, Model, model_problems
 from pipelines.recipe_source import Location, Source
-from pipelines.recipe_training import Loop, Section, Train, Trained, Training, complete
+from pipelines.recipe_training import Loop, Section, Train, Trained, Training, complete, unable
 
 VERSION = 1
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9_][A-Za-z0-9_-]*$")]  # it becomes a folder's and a column's
@@ -188,6 +188,13 @@ def _training(recipe: Recipe, filters: list[tuple[int, Filter]]) -> list[tuple[L
         if isinstance(model, Trained) and model.trained_on == "trusted" and loop.trusted is None:
             problems.append((("models", name, "trained_on"), "there are no trusted pairs: name them as `loop.trusted`"))
     problems += evaluation_problems(recipe.eval)
+    if loop.scorer is not None and recipe.trained() and (lacking := unable(loop.scorer, "images+texts")):
+        problems.append((("loop", "scorer"), f"a scorer compares images with texts: {lacking}"))
+    for i, evaluation in enumerate(recipe.eval):
+        if evaluation.shift_of and evaluation.baselines is None and not (recipe.loop and (loop.arms or loop.oracle)):
+            problems.append((("eval", i, "shift_of"), "there are no arms to draw a line through: name `baselines`"))
+        if recipe.train is not None and (lacking := unable(recipe.train, evaluation.needs)):
+            problems.append((("eval", i, "kind"), f"{evaluation.kind} is not for these models: {lacking}"))
     if recipe.loop is not None:
         if recipe.train is None:
             problems.append((("loop",), "a loop needs `train`: the models that are compared"))

@@ -11,7 +11,7 @@ from curate.signals.linear_head import Activation, head_schema
 from curate.signals.match_score import match_schema
 from curate.signals.zero_shot import zero_shot_schema
 from model_training.models.blip_spec import FirstToken
-from model_training.models.generation import PROMPT, Generation, Method
+from model_training.models.generation import LONGEST, PROMPT, Generation, Method
 from pipelines.recipe_training import Section, Trained
 
 
@@ -56,14 +56,15 @@ class Writer(Section):
     prompt: str = Field(PROMPT, description="what every caption begins with; it is not part of it")
     top_p: float = Field(0.9, gt=0, le=1, description="nucleus: draw from the likeliest tokens that have this share")
     min_length: int = Field(10, ge=0, le=1024)
-    max_length: int = Field(30, ge=2, le=1024)
+    max_length: int | None = Field(None, ge=2, le=1024, description="default 30, or what the model has places for")
     repetition_penalty: float | None = Field(None, gt=0, description="default 1.1 for nucleus, else 1")
     beams: int = Field(3, ge=1, le=64)
 
     @model_validator(mode="after")
     def _lengths(self) -> "Writer":
-        if self.min_length > self.max_length:
-            raise ValueError(f"min_length {self.min_length} is more than max_length {self.max_length}")
+        longest = LONGEST if self.max_length is None else self.max_length
+        if self.min_length > longest:
+            raise ValueError(f"min_length {self.min_length} is more than max_length {longest}")
         return self
 
     def generation(self, seed: int) -> Generation:

@@ -12,7 +12,7 @@ from PIL.Image import Image
 from curate.errors import InputError
 from model_training.models.blip_spec import BlipSpec, folder_here
 from model_training.models.fixed_batches import PASS, FixedBatches
-from model_training.models.generation import checked_length
+from model_training.models.generation import fitted
 
 if TYPE_CHECKING:
     from model_training.models.preprocessing import Preprocessing
@@ -67,10 +67,10 @@ class BlipInference:
         from model_training.models.decoding import generate
         from model_training.models.numbered_batches import run_numbered
 
-        model, how = self._part("text_decoder"), self.spec.generation
+        model = self._part("text_decoder")
         tokens, places = model.tokens, model.config.text_config.max_position_embeddings
-        prompt = torch.tensor([tokens.prompt(how.prompt)], device=self._batches.device)
-        checked_length(how, prompt.shape[1], places, self.spec.name)
+        prompt = torch.tensor([tokens.prompt(self.spec.generation.prompt)], device=self._batches.device)
+        how = fitted(self.spec.generation, prompt.shape[1], places, self.spec.name)
 
         def write(pixels: Any, rows: Any) -> Any:
             states = model.image_states(pixels).repeat_interleave(how.branches, 0)
@@ -78,7 +78,7 @@ class BlipInference:
             start = prompt.expand(len(states), -1)
             return generate(model.decoder(states), start, keys, how, end=tokens.end, pad=tokens.pad)
 
-        found = run_numbered(self._batches, images, self._images, write, how.max_length).astype(np.int64)
+        found = run_numbered(self._batches, images, self._images, write, how.length).astype(np.int64)
         given = tokens.text(prompt[0].tolist())
         return [tokens.text(row.tolist()).removeprefix(given).strip() for row in found]
 

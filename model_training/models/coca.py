@@ -12,7 +12,7 @@ import numpy as np
 from PIL.Image import Image
 
 from curate.errors import InputError
-from model_training.models.generation import Generation, checked_length
+from model_training.models.generation import Generation, fitted
 from model_training.models.open_clip import OpenClipEncoder, OpenClipSpec
 from model_training.models.sizes import architecture_of
 from model_training.models.weights import identity_with
@@ -52,10 +52,11 @@ class CocaInference(OpenClipEncoder):
         from model_training.models.decoding import generate
         from model_training.models.numbered_batches import run_numbered
 
-        model, how, words = self._model, self.spec.generation, self._tokenizer
-        prompt = torch.tensor([[words.sot_token_id, *words.encode(how.prompt)]], device=self._batches.device)
+        model, words = self._model, self._tokenizer
+        given = [words.sot_token_id, *words.encode(self.spec.generation.prompt)]
+        prompt = torch.tensor([given], device=self._batches.device)
         # The model has a place more than the tokens: the class token's.
-        checked_length(how, prompt.shape[1], model.context_length, self.spec.name)
+        how = fitted(self.spec.generation, len(given), model.context_length, self.spec.name)
 
         def write(pixels: Any, rows: Any) -> Any:
             decoder = CocaDecoder(model, pixels, how.branches)
@@ -63,9 +64,9 @@ class CocaInference(OpenClipEncoder):
             keys = [uids[row] for row in rows.tolist()]
             return generate(decoder, start, keys, how, end=words.eot_token_id, pad=model.pad_id)
 
-        found = run_numbered(self._batches, images, self._images, write, how.max_length).astype(np.int64)
-        given = self._text(prompt[0].tolist())
-        return [self._text(row.tolist()).removeprefix(given).strip() for row in found]
+        found = run_numbered(self._batches, images, self._images, write, how.length).astype(np.int64)
+        said = self._text(given)
+        return [self._text(row.tolist()).removeprefix(said).strip() for row in found]
 
     def _text(self, ids: list[int]) -> str:
         ends = ids.index(self._tokenizer.eot_token_id) if self._tokenizer.eot_token_id in ids else len(ids)

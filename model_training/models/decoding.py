@@ -32,7 +32,7 @@ class Decoder(Protocol):
 def generate(
     decoder: Decoder, prompt: torch.Tensor, uids: Sequence[str], settings: Generation, *, end: int, pad: int
 ) -> torch.Tensor:
-    """Token ids (B, max_length) int64: the prompt, what follows, the end token, padding.
+    """Token ids (B, settings.length) int64: the prompt, what follows, the end token, padding.
 
     prompt (B, t) int64, for a beam search with each row repeated `beams` times in a row, as are the decoder's images.
     """
@@ -40,7 +40,7 @@ def generate(
         return _beam(decoder, prompt, settings, end, pad)
     found, places = prompt, torch.arange(len(prompt), device=prompt.device)
     open_ = torch.ones(len(prompt), dtype=torch.bool, device=prompt.device)
-    while found.shape[1] < settings.max_length and bool(open_.any()):
+    while found.shape[1] < settings.length and bool(open_.any()):
         scores = adjusted(decoder(found), found, settings, end)
         if settings.method == "greedy":
             chosen = scores.argmax(1)
@@ -51,7 +51,7 @@ def generate(
         chosen = chosen.where(open_, torch.full_like(places, pad))
         found = torch.cat([found, chosen[:, None]], 1)
         open_ = open_ & (chosen != end)
-    return F.pad(found, (0, settings.max_length - found.shape[1]), value=pad)
+    return F.pad(found, (0, settings.length - found.shape[1]), value=pad)
 
 
 def adjusted(scores: torch.Tensor, tokens: torch.Tensor, settings: Generation, end: int) -> torch.Tensor:
@@ -112,13 +112,13 @@ def _beam(decoder: Decoder, prompt: torch.Tensor, settings: Generation, end: int
     scores[:, 0] = 0
     ended = [_Ended(beams) for _ in range(rows)]
     first = torch.arange(rows, device=prompt.device)[:, None] * beams
-    for length in range(start + 1, settings.max_length + 1):
+    for length in range(start + 1, settings.length + 1):
         chances = adjusted(F.log_softmax(decoder(tokens).float(), 1), tokens, settings, end)
         vocabulary = chances.shape[1]
         sums = (scores[:, :, None] + chances.view(rows, beams, -1)).view(rows, -1)
         best, places = sums.topk(2 * beams, dim=1)  # so many that `beams` are left if as many end
         parents, chosen = places // vocabulary + first, places % vocabulary
-        ends = (chosen == end) | (length == settings.max_length)
+        ends = (chosen == end) | (length == settings.length)
         for row, hyps in enumerate(ended):
             for rank in range(beams) if hyps.open else ():
                 if ends[row, rank]:
@@ -133,7 +133,7 @@ def _beam(decoder: Decoder, prompt: torch.Tensor, settings: Generation, end: int
         tokens = torch.cat([tokens[parents], chosen[:, None]], 1)
         decoder.reorder(parents)
     best_texts = [hyps.texts[0][1] for hyps in ended]
-    return torch.stack([F.pad(text, (0, settings.max_length - len(text)), value=pad) for text in best_texts])
+    return torch.stack([F.pad(text, (0, settings.length - len(text)), value=pad) for text in best_texts])
 
 
 class _Ended:

@@ -40,6 +40,23 @@ class TimmEncoder:
     def encode_images(self, images: Sequence[Image]) -> np.ndarray:
         return self._batches.run(images, self._forward, self.width, self._images.gather)
 
+    @property
+    def blocks(self) -> int:
+        """How many last blocks `encode_blocks` can show; 0 for a model that is no vision transformer with [CLS]."""
+        from model_training.models.vit_blocks import blocks_of
+
+        return blocks_of(self._model)
+
+    def encode_blocks(self, images: Sequence[Image], blocks: int) -> tuple[np.ndarray, np.ndarray]:
+        """[CLS] tokens of the last blocks (n, blocks, d) and the mean patch token of the last (n, d), float32."""
+        from model_training.models.vit_blocks import last_blocks
+
+        def forward(batch: Any) -> Any:
+            return last_blocks(self._model, self._images.pixels(batch), blocks)
+
+        flat = self._batches.run(images, forward, self.width * (blocks + 1), self._images.gather)
+        return flat[:, : -self.width].reshape(len(flat), blocks, self.width), flat[:, -self.width :]
+
     def _forward(self, batch: Any) -> Any:
         from model_training import libraries
 

@@ -50,9 +50,12 @@ class BlipContrast(BlipObjective):
         """Image and text vectors, the momentum encoders', (rows, width) each; two points a row, for its negatives."""
         tokens = self.short(inputs.tokens)
         images, texts = self.model.image_vectors(states), self.model.text_vectors(tokens)
+        return images, texts, *self._momentum_vectors(self.pixels(inputs), tokens), self._points(inputs)
+
+    @torch.compiler.disable  # names are new at every step
+    def _points(self, inputs: Inputs) -> Any:
         drawn = [[draw(self.seed, name, f"negative {what}") for what in ("image", "text")] for name in inputs.names]
-        points = torch.tensor(drawn, dtype=torch.float64)
-        return images, texts, *self._momentum_vectors(self.pixels(inputs), tokens), points.to(states.device)
+        return torch.tensor(drawn, dtype=torch.float64).to(inputs.tokens.device)
 
     @torch.no_grad()
     def _momentum_vectors(self, pixels: Any, tokens: Any) -> tuple[Any, Any]:

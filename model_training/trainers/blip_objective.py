@@ -71,6 +71,7 @@ class BlipObjective(Objective):
     def pixels(self, inputs: Inputs) -> Any:
         return normalised(inputs.views[0], self.mean, self.std)
 
+    @torch.compiler.disable  # of a few widths, which are not known before
     def short(self, tokens: Any) -> Any:
         """Without columns that are padding in every row."""
         longest = int((tokens != self.model.tokens.pad).sum(1).max())

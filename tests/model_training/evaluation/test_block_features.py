@@ -3,11 +3,11 @@
 import numpy as np
 import pytest
 
-from curate.errors import InputError
-from model_training.evaluation.block_features import block_features, last_blocks, shows_blocks
+from model_training.evaluation.block_features import block_features, shows_blocks
 from model_training.evaluation.dinov2_linear import Input
 from model_training.evaluation.items import Item
 from model_training.libraries import torch
+from model_training.models.vit_blocks import blocks_of, last_blocks
 from tests.model_training.evaluation.made import png
 
 import timm  # isort: skip
@@ -34,6 +34,8 @@ def test_class_tokens_and_the_mean_patch_are_those_of_the_blocks_one_by_one(mode
 
 def test_the_four_inputs_are_put_together_from_blocks_and_patches():
     class Written:
+        blocks = 4
+
         def encode_blocks(self, images, blocks):
             n = len(images)
             return np.arange(n * blocks * 2, dtype=np.float32).reshape(n, blocks, 2), np.full((n, 2), -1, np.float32)
@@ -46,8 +48,7 @@ def test_the_four_inputs_are_put_together_from_blocks_and_patches():
     assert shows_blocks(Written()) and not shows_blocks(object())
 
 
-def test_a_model_without_blocks_or_class_token_is_refused(model):
-    with pytest.raises(InputError, match="have no"):
-        last_blocks(torch.nn.Linear(2, 2), torch.zeros(1, 2), 4)
-    with pytest.raises(InputError, match="the last 99 blocks"):
-        last_blocks(model, torch.zeros(1, 3, 160, 160), 99)
+def test_a_model_without_blocks_or_class_token_shows_none(model):
+    assert blocks_of(model) == 6 and blocks_of(torch.nn.Linear(2, 2)) == 0
+    assert blocks_of(timm.create_model("test_resnet", pretrained=False)) == 0
+    assert blocks_of(timm.create_model("test_vit", class_token=False, global_pool="avg")) == 0

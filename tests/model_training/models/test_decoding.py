@@ -5,7 +5,7 @@ import pytest
 from curate.uid import draw_int
 from model_training.libraries import torch
 from model_training.models.decoding import adjusted, generate, nucleus, uniform
-from model_training.models.generation import Generation, checked_length
+from model_training.models.generation import Generation, fitted
 
 from transformers.generation import logits_process as theirs  # isort: skip
 
@@ -118,9 +118,14 @@ def test_the_identity_of_a_way_to_write_is_what_bears_on_it():
     assert len({Generation(**change).identity() for change in changes}) == len(changes)
 
 
-@pytest.mark.parametrize(("prompt", "places"), [(30, 40), (4, 29)])
-def test_a_length_without_room_is_refused(prompt, places):
+@pytest.mark.parametrize(("prompt", "places", "asked"), [(30, 40, None), (4, 29, 30), (30, 40, 30)])
+def test_a_length_without_room_is_refused(prompt, places, asked):
     from curate.errors import InputError
 
     with pytest.raises(InputError, match="max_length 30, with a prompt of"):
-        checked_length(Generation(), prompt, places, "m")
+        fitted(Generation(max_length=asked), prompt, places, "m")
+
+
+def test_a_length_that_nobody_said_is_what_the_model_has_places_for():
+    assert [fitted(Generation(), 2, places, "m").length for places in (16, 30, 77)] == [16, 30, 30]
+    assert fitted(Generation(max_length=50), 2, 77, "m").length == 50

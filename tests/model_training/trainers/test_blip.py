@@ -31,11 +31,9 @@ def fresh(given):
     objective = Blip(given.plan, 0, held.CPU).eval()
     drawn = torch.Generator().manual_seed(1)
     with torch.no_grad():
-        for parameter in objective.momentum.parameters():
-            parameter.add_(torch.randn(parameter.shape, generator=drawn) / 20)
-        objective.model.temperature.fill_(0.2)
-        for parameter in objective.model.itm_head.parameters():
-            parameter.add_(torch.randn(parameter.shape, generator=drawn))
+        for parameter in objective.parameters():
+            parameter.add_(torch.randn(parameter.shape, generator=drawn) / 3)
+        objective.model.temperature.fill_(0.1)
     objective.step = 2
     return objective
 

@@ -5,12 +5,10 @@ import pytest
 
 from curate.errors import InputError
 from model_training.evaluation.adamw_probe import datacomp_probe
-from model_training.evaluation.block_features import last_blocks
 from model_training.evaluation.evaluate import evaluate, load
 from model_training.evaluation.kinds import Evaluation
 from model_training.evaluation.vectors import all_image_vectors
 from model_training.evaluation.zero_shot import class_vectors
-from model_training.models.timm import TimmEncoder
 from tests.model_training.evaluation.made import table
 from tests.model_training.evaluation.pictured import NAMES, images_of, labels_of
 
@@ -62,27 +60,19 @@ def test_test_labels_never_touch_what_is_fitted(sets, encoders):
         assert not (found[0].hits.astype(bool) & right[0].hits.astype(bool)).any()
 
 
-class Shown(TimmEncoder):
-    """A timm encoder that shows its blocks."""
+class Vectors:
+    """The same encoder's vectors, and nothing of its blocks."""
 
-    def encode_blocks(self, images, blocks):
-        images = list(images)
-        flat = self._batches.run(
-            images,
-            lambda batch: last_blocks(self._model, self._images.pixels(batch), blocks),
-            self.width * (blocks + 1),
-            self._images.gather,
-        )
-        return flat[:, : -self.width].reshape(len(flat), blocks, self.width), flat[:, -self.width :]
+    def __init__(self, encoder):
+        self.encode_images = encoder.encode_images
 
 
 def test_dinov2_linear_reads_blocks_where_a_model_shows_them_and_one_vector_of_any_other(sets, vit):
-    shown = Shown(vit.spec)
     task = load(asked(sets, "dinov2_linear", 60))
-    assert len(task._inputs(vit, task.test, 8)) == 1
-    read = {(given.blocks, given.mean_patch): t.shape for given, t in task._inputs(shown, task.test, 8).items()}
+    assert len(task._inputs(Vectors(vit), task.test, 8)) == 1
+    read = {(given.blocks, given.mean_patch): t.shape for given, t in task._inputs(vit, task.test, 8).items()}
     assert read == {(n, mean): (15, (n + mean) * vit.width) for n in (1, 4) for mean in (False, True)}
-    for model in (vit, shown):
+    for model in (vit, Vectors(vit)):
         assert evaluate(model, task)[0].value > 0.9
 
 

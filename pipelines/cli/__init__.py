@@ -43,10 +43,10 @@ def demo(
     run_demo(folder, seed, pairs, engine, set or [], json)
 
 
-@app.command(epilog="curate init mydata   |   curate init mydata --template methods")
+@app.command(epilog="curate init mydata   |   curate init mydata --template training")
 def init(
     folder: Annotated[str, typer.Argument(help="where to write recipe.yaml")] = ".",
-    template: Annotated[str, typer.Option(help="align, clip, images, loop, or methods: every filter")] = "align",
+    template: Annotated[str, typer.Option(help="align, clip, images, loop, methods (all filters), training (all objectives)")] = "align",
 ) -> None:
     """Write a commented recipe to start from."""
     from pipelines.cli.init import write_recipe

@@ -122,7 +122,7 @@ def test_wrong_usage_is_2():
 
 
 def test_init_writes_a_recipe_that_checks(tmp_path):
-    for template in ("align", "clip", "images", "loop", "methods"):
+    for template in ("align", "clip", "images", "loop", "methods", "training"):
         ok("init", tmp_path / template, "--template", template)
         data = yaml.safe_load((tmp_path / template / "recipe.yaml").read_text())
         assert data["filters"]

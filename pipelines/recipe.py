@@ -307,4 +307,6 @@ def _full(value: Any, base: Path) -> Any:
 
 
 def _arch(arch: str, base: Path) -> str:
-    return str(_full(arch, base)) if arch.endswith(".json") else arch
+    """A config file's path, or a folder's of transformers, made absolute; a library's name as it is."""
+    full = str(_full(arch, base)) if arch else arch
+    return full if arch.endswith(".json") or (arch and os.path.isdir(full)) else arch

@@ -75,6 +75,8 @@ class Training(Section):
     lr: float = Field(3e-3, gt=0)
     warmup: int = Field(40, ge=0, description="steps")
     weight_decay: float = Field(1.0, ge=0)
+    betas: tuple[float, float] = Field((0.9, 0.98), description="of the optimizer; SigLIP: 0.9, 0.95; DINO: 0.9, 0.999")
+    eps: float = Field(1e-6, gt=0)
     clip_norm: float | None = Field(1.0, gt=0)
     ema: float | None = Field(None, gt=0, lt=1, description="keep this decaying average of the weights, and write it")
     flip: bool = True

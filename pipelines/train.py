@@ -11,7 +11,9 @@ from curate.manifest import Entry, Manifest
 from curate.uid import draw_int, fingerprint
 from model_training.data.captions import Captions
 from model_training.data.hold_out import HoldOut
+from model_training.models.blip_spec import BlipSpec
 from model_training.models.weights import Weights
+from model_training.trainers.objectives import OBJECTIVES
 from model_training.trainers.plan import Job, Plan, Progress, Trained
 from pipelines.context import Context, drop_stale
 from pipelines.models import folds_of, scorer_section
@@ -46,7 +48,8 @@ def plan(section: Training) -> Plan:
     captions = Captions(said.draw, tuple(sorted(said.shares.items())), said.score)
     if start is None:
         return Plan(arch=section.arch, options=options, captions=captions, **given)
-    init = Weights("train.init", section.arch, start.weights, start.allow_download, start.sha256)
+    kind = BlipSpec if OBJECTIVES[section.objective].family == "blip" else Weights
+    init = kind("train.init", section.arch, start.weights, start.allow_download, start.sha256)
     return Plan(arch=section.arch, options=options, captions=captions, init=init, init_part=start.part, **given)
 
 

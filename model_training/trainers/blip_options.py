@@ -1,9 +1,10 @@
 """The options of BLIP's objectives. Defaults are the published ones (arXiv 2201.12086; salesforce/BLIP).
 
 What the config file of the model (models/tiny_blip.json) says under `options` comes before them, and what the recipe
-says before both. Steps are counted in epochs of `train.samples_seen`: it is `epochs` of them, whatever the data's
-size. Rate, warm-up and decay are the recipe's: published are lr 3e-4 with ViT-B and 2e-4 with ViT-L, 3000 steps,
-weight_decay .05; fine-tuned, lr 1e-5 and no warm-up. Holds no torch.
+says before both: `tiny` has no queue, no RandAugment and a slower temperature, for it is trained at a rate of 3e-3
+on few pairs, of which a queue would hold copies. Steps are counted in epochs of `train.samples_seen`: it is `epochs`
+of them, whatever the data's size. Rate, warm-up and decay are the recipe's: published are lr 3e-4 with ViT-B and 2e-4
+with ViT-L, 3000 steps, weight_decay .05; fine-tuned, lr 1e-5 and no warm-up. Holds no torch.
 """
 
 from dataclasses import dataclass

@@ -46,7 +46,7 @@ def demo(
 @app.command(epilog="curate init mydata   |   curate init mydata --template training")
 def init(
     folder: Annotated[str, typer.Argument(help="where to write recipe.yaml")] = ".",
-    template: Annotated[str, typer.Option(help="align, clip, images, loop, methods (all filters), training (all objectives)")] = "align",
+    template: Annotated[str, typer.Option(help="align, clip, images, loop, methods, training")] = "align",
 ) -> None:
     """Write a commented recipe to start from."""
     from pipelines.cli.init import write_recipe

@@ -10,7 +10,7 @@ import json
 import sys
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -23,8 +23,11 @@ from curate.planted.web import plant
 from curate.uid import draw_int
 from model_training.evaluation.evaluate import Evaluation, evaluate, load
 from model_training.libraries import torch
+from model_training.models.blip_spec import BlipSpec
+from model_training.models.coca import CocaSpec
 from model_training.models.families import load as load_model
 from model_training.models.families import trained_spec
+from model_training.models.generation import Generation
 from model_training.models.weights import Weights
 from model_training.trainers.loop import train
 from model_training.trainers.objectives import OBJECTIVES, build
@@ -41,7 +44,7 @@ SETTINGS: dict[str, dict[str, Any]] = {
     "filip": {},
     "mammut": {},
     "coca": {},
-    "blip": {},
+    "blip": {"lr": 3e-3, "weight_decay": 0.05, "betas": (0.9, 0.999), "warmup": 50, "samples_seen": 28_800},
     "dino": {"batch": 32, "lr": 5e-4},
     "ibot": {"batch": 32, "lr": 5e-4},
     "dinov2": {"batch": 32, "lr": 5e-4},
@@ -92,7 +95,7 @@ def cifar(folder: Path, sample: str) -> Data:
     ]
     trained = trained.with_columns(pl.Series("caption", said))
     trained.select("jpg", "caption").write_parquet(at / "train.parquet")
-    trained.sample(2000, seed=0).select("jpg", "label").write_parquet(at / "labelled.parquet")
+    trained.sample(1000, seed=0).select("jpg", "label").write_parquet(at / "labelled.parquet")
     judged = test.sample(600, seed=0).with_columns(pl.format("a photo of a {}", pl.col("label")).alias("caption"))
     judged.select("jpg", "caption", "label").write_parquet(at / "test.parquet")
     classes = sorted(frame["label"].unique().to_list())
@@ -113,7 +116,10 @@ SHOWN = {"zero-shot": "top1", "retrieval": "mean_r1", "kNN": "knn", "linear prob
 def measure(objective: str, plan: Plan, path: str, asked: list[tuple[Evaluation, Any]]) -> dict[str, float]:
     """Evaluation -> its main number, of those that such a model can be asked."""
     known = OBJECTIVES[objective]
-    model = load_model(trained_spec(known.family, plan.arch, objective, path, None, 64))
+    spec = trained_spec(known.family, plan.arch, objective, path, None, 64)
+    if isinstance(spec, BlipSpec | CocaSpec):
+        spec = replace(spec, generation=Generation("greedy", "", min_length=0))
+    model = load_model(spec)
     found = {}
     for evaluation, task in asked:
         if set(evaluation.needs.split("+")) <= known.does:

@@ -1,5 +1,7 @@
 """The head's logits are cosines with prototypes: neither features nor prototypes can grow."""
 
+import pytest
+
 from model_training.libraries import torch
 from model_training.models.dino_head import DinoHead
 
@@ -23,3 +25,13 @@ def test_prototypes_point_everywhere():
     directions = torch.nn.functional.normalize(DinoHead(6, 4000, bottleneck=3).prototypes, dim=1)
     assert directions.mean(0).abs().max() < 0.05
     torch.testing.assert_close(directions.T @ directions / 4000, torch.eye(3) / 3, atol=0.02, rtol=0)
+
+
+def test_a_narrow_head_starts_as_lively_as_the_published_one():
+    torch.manual_seed(0)
+    published, narrow = DinoHead(64, 8).mlp, DinoHead(64, 8, hidden=128).mlp
+    assert published[0].weight.std().item() == pytest.approx(0.02, rel=0.03)
+    assert published[2].weight.std().item() == pytest.approx(0.02, rel=0.03)
+    assert narrow[2].weight.std().item() == pytest.approx(0.08, rel=0.03)
+    ours, theirs = (net[3](net[2](torch.randn(400, net[2].in_features))) for net in (narrow, published))
+    assert ours.std().item() == pytest.approx(theirs.std().item(), rel=0.1)

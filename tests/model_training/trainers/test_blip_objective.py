@@ -214,7 +214,7 @@ def test_fine_tunings_rate_is_a_cosine_by_epochs(folder, name):
 def test_a_small_models_file_says_its_options_and_the_recipe_before_it():
     plan = Plan(SIZES["blip"]["tiny"], 64, 64, objective="blip", options=(("alpha", 0.3),))
     said = build(plan, 0, held.CPU).said
-    assert (said.queue, said.augment, said.alpha, said.momentum) == (256, "none", 0.3, 0.995)
+    assert (said.queue, said.augment, said.alpha, said.momentum) == (0, "crop", 0.3, 0.995)
     assert build(replace(plan, options=(("queue", 128),)), 0, held.CPU).said.queue == 128
 
 

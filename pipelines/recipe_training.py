@@ -9,6 +9,8 @@ from pydantic import (
     Field,
     TypeAdapter,
     ValidationError,
+    ValidationInfo,
+    field_validator,
     model_serializer,
     model_validator,
 )
@@ -17,6 +19,8 @@ from curate.errors import did_you_mean
 from curate.filters.rule import without_absent
 from model_training.data.captions import Captions, Draw
 from model_training.trainers.objectives import OBJECTIVES
+
+Beta = Annotated[float, Field(ge=0, lt=1)]
 
 
 class Section(BaseModel):
@@ -62,8 +66,8 @@ class CaptionDraw(Section):
 class Training(Section):
     """What one model is trained with: `train` for the compared models, `loop.scorer` for those that curate."""
 
-    model: str = Field("tiny", description="tiny, small, a name of the objective's library, or a config's path (.json)")
     objective: str = Field("clip", description=f"what it learns: {', '.join(OBJECTIVES)}")
+    model: str = Field("tiny", description="tiny, small, a name of the objective's library, or a config's path (.json)")
     options: dict[str, Any] = Field({}, description="of the objective; without them, what its paper says")
     init: Init | None = Field(None, description="start from these weights")
     captions: CaptionDraw = Field(CaptionDraw(), description="of several texts of an image")
@@ -72,11 +76,11 @@ class Training(Section):
     accumulate: int = Field(1, ge=1, description="encode a worker's rows in so many parts: less memory, same gradient")
     optimizer: Literal["adamw", "lamb", "lion", "adafactor", "sgd"] = "adamw"
     schedule: Literal["published", "cosine", "linear", "constant", "exponential"] = "published"
-    lr: float = Field(3e-3, gt=0)
+    lr: float = Field(3e-3, gt=0, allow_inf_nan=False)
     warmup: int = Field(40, ge=0, description="steps")
-    weight_decay: float = Field(1.0, ge=0)
-    betas: tuple[float, float] = Field((0.9, 0.98), description="of the optimizer; SigLIP: 0.9, 0.95; DINO: 0.9, 0.999")
-    eps: float = Field(1e-6, gt=0)
+    weight_decay: float = Field(1.0, ge=0, allow_inf_nan=False)
+    betas: tuple[Beta, Beta] = Field((0.9, 0.98), description="of the optimizer; SigLIP: 0.9, 0.95; DINO: 0.9, 0.999")
+    eps: float = Field(1e-6, gt=0, allow_inf_nan=False)
     clip_norm: float | None = Field(1.0, gt=0)
     ema: float | None = Field(None, gt=0, lt=1, description="keep this decaying average of the weights, and write it")
     flip: bool = True
@@ -90,21 +94,38 @@ class Training(Section):
     threads: int = Field(1, ge=1, le=256, description="that compute")
     loaders: int = Field(1, ge=1, le=256, description="threads that decode")
 
-    @model_validator(mode="after")
-    def _objective(self) -> "Training":
-        known = OBJECTIVES.get(self.objective)
-        if known is None:
-            near = did_you_mean(self.objective, list(OBJECTIVES))
-            raise ValueError(f"no objective {self.objective!r}{near}; there are {', '.join(OBJECTIVES)}")
-        names = {field.name for field in fields(known.options)}
-        if unknown := sorted(set(self.options) - names):
-            there = f"; it has {', '.join(sorted(names))}" if names else "; it has none"
-            raise ValueError(f"{self.objective} has no option {unknown[0]!r}{there}")
+    @field_validator("objective")
+    @classmethod
+    def _is_known(cls, name: str) -> str:
+        if name not in OBJECTIVES:
+            near = did_you_mean(name, list(OBJECTIVES))
+            raise ValueError(f"no objective {name!r}{near}; there are {', '.join(OBJECTIVES)}")
+        return name
+
+    @field_validator("options")
+    @classmethod
+    def _typed(cls, given: dict[str, Any], info: ValidationInfo) -> dict[str, Any]:
+        """As the objective takes them: YAML reads 1e-6 as a text."""
+        name = info.data.get("objective")
+        if name is None:  # refused already
+            return given
+        kind = OBJECTIVES[name].options
+        names = [field.name for field in fields(kind)]
+        if unknown := sorted(set(given) - set(names)):
+            there = f"; it has {', '.join(names)}" if names else "; it has none"
+            raise ValueError(f"{name} has no option {unknown[0]!r}{there}")
         try:
-            TypeAdapter(known.options).validate_python(self.options)
+            typed: Any = TypeAdapter(kind).validate_python(given)
         except ValidationError as error:
             first = error.errors()[0]
-            raise ValueError(f"options.{'.'.join(map(str, first['loc']))}: {first['msg']}") from error
+            raise ValueError(f"{'.'.join(map(str, first['loc']))}: {first['msg']}") from error
+        return {key: getattr(typed, key) for key in given}
+
+    @model_validator(mode="after")
+    def _objective(self) -> "Training":
+        known = OBJECTIVES[self.objective]
+        if self.ema is not None and known.family == "timm":
+            raise ValueError(f"{self.objective} writes a teacher, which is an average already: take `ema` out")
         if self.model in ("tiny", "small") and self.model not in known.sizes:
             raise ValueError(f"{self.objective} has no size {self.model!r}: name a model of {known.family}'s")
         if known.needs_init and self.init is None:
@@ -142,10 +163,16 @@ class Train(Training):
 
 
 class Scorer(Training):
-    """What is not said here is as in `train`."""
+    """What is not said here is as in `train`; of another objective not its model, options and starting weights."""
 
     folds: int = Field(2, ge=1, le=100, description="a sample is scored by the model that has not seen its fold")
     trusted_repeats: int = Field(3, ge=0, description="how often a trusted pair is in one pass over the data")
+
+    @model_validator(mode="after")
+    def _parts(self) -> "Scorer":
+        if self.batch % self.accumulate:
+            raise ValueError(f"a batch of {self.batch} cannot be cut into {self.accumulate} parts")
+        return self
 
 
 class Oracle(Section):
@@ -173,7 +200,10 @@ def complete(data: dict[str, Any]) -> dict[str, Any]:
     scorer = loop.get("scorer") or {}
     if not isinstance(scorer, dict):
         return data
-    shared = {key: value for key, value in train.items() if key in Training.model_fields}
+    own = (
+        {"model", "options", "init"} if scorer.get("objective") not in (None, train.get("objective", "clip")) else set()
+    )
+    shared = {key: value for key, value in train.items() if key in Training.model_fields and key not in own}
     return {**data, "loop": {**loop, "scorer": {**shared, **scorer}}}
 
 

@@ -23,6 +23,7 @@ from pipelines.training_shards import Shards, of_dataset, of_files, of_scorer
 from pipelines.workspace import LOGS, TRAIN, Workspace, model_folder
 
 COLLAPSED = 0.005  # nats from ln(batch)
+CLIPS = ("clip", "lit")  # whose loss is ln(batch) where all pairs look alike
 
 
 @dataclass(frozen=True)
@@ -131,7 +132,8 @@ def fit(context: Context, name: str, tasks: Sequence[Task], workers: int = 1) ->
 
         def enter(trained: Trained) -> None:
             _enter(todo[trained.job], trained)
-            if abs(trained.loss - math.log(todo[trained.job].job.plan.batch)) < COLLAPSED:
+            plan = todo[trained.job].job.plan
+            if plan.objective in CLIPS and abs(trained.loss - math.log(plan.batch)) < COLLAPSED:
                 context.progress.note(
                     f"{trained.job}: the loss is still that of a model which takes all pairs for equal"
                     f" ({trained.loss:.3f}): train longer, or with a lower lr or weight_decay"

@@ -46,10 +46,11 @@ def of_files(places: Sequence[str]) -> Shards:
 
 def of_scorer(recipe: Recipe, name: str, source: Workspace) -> Shards:
     """A scorer's: the dataset of `source` and the trusted pairs, repeated; or the trusted pairs alone."""
-    trusted = _trusted(recipe)
     if only_trusted(recipe, name):
-        digest = file_sha256(trusted[0])
-        return Shards(trusted[:1], (digest,), fingerprint(digest))
+        assert recipe.loop is not None and recipe.loop.trusted is not None  # the recipe's checks hold this
+        digest = file_sha256(recipe.loop.trusted)
+        return Shards((recipe.loop.trusted,), (digest,), fingerprint(digest))
+    trusted = _trusted(recipe)
     data = of_dataset(source)
     if not trusted:
         return data

@@ -4,7 +4,6 @@ A text encoder, an image-grounded text encoder and an image-grounded decoder ove
 two are one module, called without and with the image; decoder and encoder share all weights but self-attention.
 """
 
-import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -12,6 +11,7 @@ from typing import Any
 from curate.errors import InputError
 from model_training.libraries import torch
 from model_training.models.blip_tokens import FolderTokens, SmallTokens, Tokens
+from model_training.models.weights import read_config, read_tensors
 
 import huggingface_hub.errors  # isort: skip
 import transformers  # isort: skip
@@ -61,18 +61,26 @@ class Blip(nn.Module):
         """
         if Path(path).is_dir():
             config = as_config(read_json(str(Path(path, "config.json"))), path)
-            return cls(config, FolderTokens(path, config))
+            return cls._built(path, config, FolderTokens(path, config))
         data = read_json(path)
         data.pop("options", None)
-        text = data.get("text_config", {})
         try:
+            text = data["text_config"]
             tokens = SmallTokens(int(text["vocab_size"]), int(text["max_position_embeddings"]))
-        except (KeyError, ValueError) as error:
+            text |= {"pad_token_id": tokens.pad, "bos_token_id": tokens.decode, "sep_token_id": tokens.end}
+        except (KeyError, ValueError, TypeError) as error:
             raise InputError(
                 f"{path}: {error}", "give text_config a vocab_size under CLIP's and max_position_embeddings"
             ) from error
-        text |= {"pad_token_id": tokens.pad, "bos_token_id": tokens.decode, "sep_token_id": tokens.end}
-        return cls(as_config(data, path), tokens)
+        return cls._built(path, as_config(data, path), tokens)
+
+    @classmethod
+    def _built(cls, path: str, *given: Any) -> "Blip":
+        try:
+            return cls(*given)
+        except (RuntimeError, ValueError, TypeError, KeyError, AttributeError, AssertionError) as error:
+            reason = (str(error).strip() or type(error).__name__).splitlines()[0]
+            raise InputError(f"{path}: cannot be built: {reason}", "correct the config") from error
 
     @classmethod
     def from_checkpoint(cls, arch: str, weights: str) -> "Blip":
@@ -80,16 +88,13 @@ class Blip(nn.Module):
 
         Raises InputError for weights that are not this model's.
         """
-        import safetensors.torch
-
-        model = cls.from_config(arch)
+        model, found = cls.from_config(arch), read_tensors(weights)
+        for part, begins in (("text_encoder", MATCHER), ("text_decoder", CAPTIONER)):
+            if not any(name.startswith(begins) for name in found):
+                model.drop(part)
         try:
-            found = safetensors.torch.load_file(weights)
-            for part, begins in (("text_encoder", MATCHER), ("text_decoder", CAPTIONER)):
-                if not any(name.startswith(begins) for name in found):
-                    model.drop(part)
             model.load_state_dict(found, strict=True)
-        except (RuntimeError, OSError, safetensors.SafetensorError) as error:
+        except RuntimeError as error:
             reason = (str(error).strip() or type(error).__name__).splitlines()[0]
             raise InputError(f"{weights} does not load as {arch}: {reason}", "check `arch`") from error
         return model
@@ -100,10 +105,8 @@ class Blip(nn.Module):
 
         Raises InputError for weights that lack a layer, which transformers would draw at random.
         """
-        import safetensors.torch
-
         config = as_config(read_json(str(Path(path, "config.json"))), path)
-        found = safetensors.torch.load_file(str(Path(path, "model.safetensors")))
+        found = read_tensors(str(Path(path, "model.safetensors")))
         # What older files hold beside: a buffer, and BERT's pooler, which no BLIP reads.
         found = {n: v for n, v in found.items() if not n.endswith("position_ids") and ".pooler." not in n}
         parts = tuple(p[:-1] for p in (MATCHER, CAPTIONER) if any(name.startswith(p) for name in found))
@@ -112,7 +115,7 @@ class Blip(nn.Module):
                 f"{path}: neither a BLIP that writes captions nor one that matches",
                 "name a folder of BlipForConditionalGeneration or BlipForImageTextRetrieval",
             )
-        model = cls(config, FolderTokens(path, config), parts)
+        model = cls._built(path, config, FolderTokens(path, config), parts)
         _load_folder(model, found, path)
         return model
 
@@ -203,11 +206,7 @@ def _tie_output(decoder: Any) -> None:
 
 
 def read_json(path: str) -> dict[str, Any]:
-    try:
-        data: dict[str, Any] = json.loads(Path(path).read_text())
-    except (OSError, ValueError) as error:
-        raise InputError(f"{path}: not readable as JSON ({error})", "name a BlipConfig (.json)") from error
-    return data
+    return read_config(path, "name a BlipConfig (.json)")
 
 
 def sized_options(path: str) -> dict[str, dict[str, Any]]:
@@ -219,8 +218,8 @@ def sized_options(path: str) -> dict[str, dict[str, Any]]:
 def as_config(data: dict[str, Any], path: str) -> Any:
     try:
         return transformers.BlipConfig.from_dict({**data, "dtype": "float32"})
-    except (ValueError, TypeError, huggingface_hub.errors.StrictDataclassError) as error:
-        reason = str(error).strip().splitlines()[0]
+    except (ValueError, TypeError, AttributeError, huggingface_hub.errors.StrictDataclassError) as error:
+        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
         raise InputError(f"{path}: not a BLIP config ({reason})", "name a BlipConfig (.json)") from error
 
 

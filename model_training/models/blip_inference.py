@@ -1,6 +1,5 @@
 """A BLIP at work: captions, matching probabilities and vectors, in batches of one size, the last one padded."""
 
-import json
 import os
 from collections.abc import Sequence
 from pathlib import Path
@@ -11,13 +10,14 @@ from PIL.Image import Image
 
 from curate.errors import InputError
 from model_training.models.blip_spec import BlipSpec, folder_here
+from model_training.models.clip_transform import CLIP_MEAN, CLIP_STD
 from model_training.models.fixed_batches import PASS, FixedBatches
 from model_training.models.generation import fitted
+from model_training.models.weights import read_config
 
 if TYPE_CHECKING:
     from model_training.models.preprocessing import Preprocessing
 
-CLIP_MEAN, CLIP_STD = (0.48145466, 0.4578275, 0.40821073), (0.26862954, 0.26130258, 0.27577711)
 LACKS = {"text_decoder": "write captions", "text_encoder": "compare an image with a text"}
 
 
@@ -119,7 +119,7 @@ def load(spec: BlipSpec) -> tuple[Any, "Preprocessing"]:
         folder = folder_here(spec)
         model = Blip.from_folder(folder)
         path = Path(folder, "preprocessor_config.json")
-        settings = json.loads(path.read_text()) if path.is_file() else {}
+        settings = read_config(str(path), "fetch the folder again") if path.is_file() else {}
     if spec.part and getattr(model, spec.part) is None:
         raise _lacks(spec, spec.part)
     return model.eval(), _pixels(int(model.config.vision_config.image_size), settings)

@@ -11,11 +11,9 @@ from typing import ClassVar, Literal
 from curate.errors import InputError
 from model_training.models.generation import Generation
 from model_training.models.sizes import architecture_of
-from model_training.models.weights import Weights, file_digest, identity_with
+from model_training.models.weights import SETTINGS, TOKENIZER, Weights, file_digest, identity_with
 
 WEIGHTS = "model.safetensors"
-SETTINGS = ("config.json", "preprocessor_config.json")
-TOKENIZER = ("tokenizer.json", "tokenizer_config.json", "vocab.txt", "special_tokens_map.json", "added_tokens.json")
 
 FirstToken = Literal["encode", "start"]
 
@@ -31,6 +29,7 @@ class BlipSpec(Weights):
     generation: Generation = field(default_factory=Generation)
     first_token: FirstToken = "encode"
     library: ClassVar[str] = "blip "
+    checks_downloads: ClassVar[bool] = True
     part: ClassVar[str] = ""  # what its use cannot do without: text_encoder or text_decoder
 
     def __post_init__(self) -> None:

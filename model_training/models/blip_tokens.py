@@ -82,6 +82,9 @@ class FolderTokens:
         text = config.text_config
         self.pad, self.end, self.decode = text.pad_token_id, text.sep_token_id, text.bos_token_id
         self.start = self._own.cls_token_id
+        for said, token in (("pad", self.pad), ("sep", self.end), ("bos", self.decode)):
+            if not isinstance(token, int):
+                raise InputError(f"{folder}: text_config has no {said}_token_id", f"see {Path(folder, 'config.json')}")
         known = self._own.get_vocab().get("[ENC]")
         follows = self.decode + 1 if self.decode + 1 < text.vocab_size else None
         self.encode: int | None = known if known is not None else follows

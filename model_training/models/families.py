@@ -5,6 +5,7 @@ from typing import Any
 
 from model_training.models.blip_inference import BlipInference
 from model_training.models.blip_spec import BlipCaptionerSpec, BlipEncoderSpec, BlipMatcherSpec, BlipSpec
+from model_training.models.clip_transform import CLIP
 from model_training.models.coca import CocaInference, CocaSpec
 from model_training.models.open_clip import OpenClipEncoder, OpenClipSpec
 from model_training.models.timm import TimmEncoder, TimmSpec
@@ -28,8 +29,13 @@ WHOLE: dict[str, type[OpenClipSpec] | type[TimmSpec] | type[BlipSpec] | type[Coc
 
 
 def trained_spec(family: str, arch: str, name: str, path: str, sha256: str | None, batch: int) -> Spec:
-    """A checkpoint that an objective of this family wrote, for all that it can do."""
-    return WHOLE[family](name, arch, path, sha256=sha256, batch=batch)
+    """A checkpoint that an objective of this family wrote, for all that it can do.
+
+    It has learnt from CLIP's own transform, whatever the published weights of its architecture want.
+    """
+    kind = WHOLE[family]
+    seen = {"preprocess": CLIP} if issubclass(kind, OpenClipSpec) else {}
+    return kind(name, arch, path, sha256=sha256, batch=batch, **seen)
 
 
 def load(spec: Spec) -> Any:

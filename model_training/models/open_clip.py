@@ -1,6 +1,7 @@
 """A CLIP as an image-text encoder, by open_clip's own model, transform and tokenizer code.
 
-With `allow_download` and no file of weights, the name goes to open_clip's hub loading.
+With `allow_download` and no file of weights, the name goes to open_clip's hub loading. Without it nothing goes to a
+hub: not for a tokenizer either, nor for the config of a text tower of transformers'.
 """
 
 import hashlib
@@ -8,6 +9,7 @@ import json
 import logging
 import os
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -15,12 +17,48 @@ import numpy as np
 from PIL.Image import Image
 
 from curate.errors import InputError
+from model_training.models.clip_transform import Settings, wanted
 from model_training.models.fixed_batches import PASS, FixedBatches
-from model_training.models.weights import Weights, architecture
+from model_training.models.weights import (
+    Weights,
+    folder_content,
+    identity_with,
+    read_config,
+    tensor_names,
+)
+
+OF_A_HUB = ("hf_tokenizer_name", "hf_model_name")  # in an architecture's text_cfg: a name on the hub, or a folder
 
 
+@dataclass(frozen=True)
 class OpenClipSpec(Weights):
-    """A CLIP of open_clip's; `arch` is one of its names, or the path of a model config (.json)."""
+    """A CLIP of open_clip's; `arch` is one of its names, or the path of a model config (.json).
+
+    `tag` says which of open_clip's pretrained weights the file holds, where that bears on the transform, `preprocess`
+    the transform itself; `tokenizer` is a folder, for an architecture whose tokenizer is a hub's.
+    """
+
+    preprocess: Settings = ()
+    tag: str | None = None
+    tokenizer: str | None = None
+
+    @property
+    def identity(self) -> str:
+        """sha256 over architecture, weights, transform and tokenizer. Raises InputError for what is missing or refused."""
+        transform, quick_gelu = self.wanted
+        use = (transform, quick_gelu, tuple(folder_content(folder) for folder in self._folders()))
+        return identity_with(super().identity, use) if any(use) else super().identity
+
+    @property
+    def wanted(self) -> tuple[Settings, bool]:
+        """What differs from CLIP's own transform, and whether the activation is QuickGELU."""
+        named = self.weights if self.allow_download and not os.path.isfile(self.here()) else None
+        return wanted(self.arch, self.tag or named, self.preprocess)
+
+    def _folders(self) -> list[str]:
+        text = read_config(self.arch).get("text_cfg", {}) if self.arch.endswith(".json") else {}
+        found = [self.tokenizer, *(text.get(key) for key in OF_A_HUB if isinstance(text, dict))]
+        return [folder for folder in found if folder and os.path.isdir(folder)]
 
 
 class OpenClipEncoder:
@@ -68,22 +106,50 @@ def load(spec: OpenClipSpec, device: str) -> tuple[Any, Any, Any]:
     local = os.path.isfile(weights)
     if not local and not spec.allow_download:
         raise InputError(f"model {spec.name!r}: there is no file {spec.weights}")
+    tensors = tensor_names(weights) if local else []
+    transform_settings, quick_gelu = spec.wanted
+    _refuse_hub(spec, open_clip.get_model_config(arch))
     try:
         model, _, transform = open_clip.create_model_and_transforms(
             arch,
             pretrained=None if local else spec.weights,
             load_weights=not local,
             device=device,
+            force_quick_gelu=quick_gelu,
+            pretrained_text=False,  # no tower's own weights from a hub, which the file's would overwrite
+            **{f"image_{name}": value for name, value in transform_settings},
+            **_biased(tensors),
         )
         if local:
             open_clip.load_checkpoint(model, weights, strict=True)
-    except (RuntimeError, ValueError, OSError, KeyError, AssertionError) as error:
+        tokenizer = tokenizer_of(arch, spec.tokenizer)
+    except (RuntimeError, ValueError, TypeError, OSError, KeyError, AttributeError, AssertionError) as error:
         reason = (str(error).strip() or type(error).__name__).splitlines()[0]
         raise InputError(
             f"model {spec.name!r}: {spec.weights} does not load as {spec.arch}: {reason}",
             "check `arch`; open_clip.list_models() names those there are",
         ) from error
-    return model.eval(), transform, tokenizer_of(arch)
+    return model.eval(), transform, tokenizer
+
+
+def _biased(tensors: Sequence[str]) -> dict[str, float]:
+    """open_clip's factory makes a bias (SigLIP's) only where it is told to, and the architecture's name does not."""
+    return {"init_logit_bias": 0.0} if "logit_bias" in tensors else {}
+
+
+def _refuse_hub(spec: OpenClipSpec, config: dict[str, Any]) -> None:
+    """Raises InputError for an architecture that would be looked up on a hub, and for a tokenizer that is not there."""
+    if spec.tokenizer and not os.path.isdir(spec.tokenizer):
+        raise InputError(f"model {spec.name!r}: there is no folder {spec.tokenizer}", "put the tokenizer's files there")
+    text = config.get("text_cfg")
+    for key in OF_A_HUB if isinstance(text, dict) and not spec.allow_download else ():
+        name = text.get(key)
+        if name and not os.path.isdir(name) and not (spec.tokenizer and key == "hf_tokenizer_name"):
+            own = "name a folder with its files as `tokenizer`" if key == "hf_tokenizer_name" else "use another `arch`"
+            raise InputError(
+                f"model {spec.name!r}: {spec.arch} asks a hub for {name} ({key})",
+                f"{own}, or say `allow_download: true`",
+            )
 
 
 def _no_pretrained_warning(record: logging.LogRecord) -> bool:
@@ -101,7 +167,9 @@ def register(open_clip: Any, arch: str) -> str:
         if arch not in open_clip.list_models():
             raise InputError(f"open_clip has no architecture {arch!r}", "open_clip.list_models() names those there are")
         return arch
-    config = json.loads(architecture(arch))
+    config = read_config(arch)
+    if any(not isinstance(config.get(key), dict) for key in ("vision_cfg", "text_cfg")):
+        raise InputError(f"{arch}: no CLIP's config", "it needs embed_dim, vision_cfg and text_cfg: models/tiny.json")
     name = f"{Path(arch).stem}-{hashlib.sha256(json.dumps(config, sort_keys=True).encode()).hexdigest()[:8]}"
     if name not in open_clip.list_models():
         open_clip.factory._MODEL_CONFIGS[name] = config

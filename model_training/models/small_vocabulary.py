@@ -7,11 +7,12 @@ CLIP's file lists its merges in the order in which they were learned, most frequ
 from collections.abc import Sequence
 from typing import Any
 
+from curate.errors import InputError
 from model_training.libraries import torch
 
 import open_clip  # isort: skip
 import regex  # type: ignore[import-untyped]  # isort: skip
-from open_clip.tokenizer import SimpleTokenizer, bytes_to_unicode  # isort: skip
+from open_clip.tokenizer import DEFAULT_CONTEXT_LENGTH, HFTokenizer, SimpleTokenizer, bytes_to_unicode  # isort: skip
 
 CLIP_SIZE = 49_408  # tokens of CLIP's own vocabulary
 BYTES = 512  # each byte, and each byte at the end of a word
@@ -52,10 +53,18 @@ class SmallVocabulary(SimpleTokenizer):
         return str(super().decode([int(t) for t in tokens if int(t) not in skip])).strip()
 
 
-def tokenizer_of(arch: str) -> Any:
-    """An open_clip architecture's tokenizer: a small vocabulary where its config names none and has fewer than CLIP."""
+def tokenizer_of(arch: str, folder: str | None = None) -> Any:
+    """An open_clip architecture's tokenizer: a small vocabulary where its config names none and has fewer than CLIP.
+
+    `folder` holds the files of the one that its config names.
+    """
     config = open_clip.get_model_config(arch) or {}
     text = config.get("text_cfg", {})
+    if text.get("hf_tokenizer_name") and folder:
+        how = text.get("tokenizer_kwargs", {})
+        mode = text.get("tokenizer_mode")
+        length = text.get("context_length", DEFAULT_CONTEXT_LENGTH)
+        return HFTokenizer(folder, context_length=length, tokenizer_mode=mode, **how)
     if text.get("hf_tokenizer_name") or text.get("vocab_size", CLIP_SIZE) >= CLIP_SIZE:
         return open_clip.get_tokenizer(arch)
     return SmallVocabulary(text["vocab_size"], text["context_length"])

@@ -5,11 +5,10 @@ A file may also say under `options`, by objective, with which options a model of
 does not say; data/views and trainers read that, the model does not.
 """
 
-import json
-from pathlib import Path
 from typing import Any
 
 from curate.errors import InputError
+from model_training.models.weights import read_config, read_tensors
 
 
 def config(arch: str) -> dict[str, Any]:
@@ -20,11 +19,8 @@ def config(arch: str) -> dict[str, Any]:
 
     found: Any = {"architecture": arch}
     if arch.endswith(".json"):
-        try:
-            found = json.loads(Path(arch).read_text())
-        except (OSError, ValueError) as error:
-            raise InputError(f"{arch}: not readable as a model config ({error})") from error
-        if not isinstance(found, dict) or not isinstance(found.get("architecture"), str):
+        found = read_config(arch, "write it as timm's hub does: models/tiny_vit.json")
+        if not isinstance(found.get("architecture"), str):
             raise InputError(f"{arch}: says no `architecture`", "write it as timm's hub does: models/tiny_vit.json")
     if found["architecture"].partition(".")[0] not in timm.list_models():
         raise InputError(
@@ -54,8 +50,6 @@ def without_classifier(path: str, model: Any) -> dict[str, Any]:
 
     To be loaded strictly, unlike timm's own way for a file: a missing layer would stay random without a word.
     """
-    import safetensors.torch
-
     classifier = model.pretrained_cfg.get("classifier") or ()
     heads = tuple(f"{name}." for name in ([classifier] if isinstance(classifier, str) else classifier))
-    return {name: value for name, value in safetensors.torch.load_file(path).items() if not name.startswith(heads)}
+    return {name: value for name, value in read_tensors(path).items() if not name.startswith(heads)}

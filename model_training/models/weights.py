@@ -9,10 +9,14 @@ import os
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from curate.errors import InputError
 from curate.files import Folder
+
+SETTINGS = ("config.json", "preprocessor_config.json")
+TOKENIZER = ("tokenizer.json", "tokenizer_config.json", "vocab.txt", "special_tokens_map.json", "added_tokens.json")
+OTHER_TOKENIZERS = ("vocab.json", "merges.txt", "spiece.model", "tokenizer.model", "sentencepiece.bpe.model")
 
 
 @dataclass(frozen=True)
@@ -26,11 +30,17 @@ class Weights:
     sha256: str | None = None
     batch: int = 64
     library: ClassVar[str] = ""
+    checks_downloads: ClassVar[bool] = False  # against sha256
 
     @property
     def identity(self) -> str:
         """sha256 over the architecture and the weights. Raises InputError for a missing or refused file."""
         return _identity(self)
+
+    @property
+    def mark(self) -> tuple[str, int]:
+        """What a loaded model's values depend on: with another batch size, sums are made in another order."""
+        return (self.identity, self.batch)
 
     def here(self) -> str:
         """A path of the weights on this machine: those at a URL are copied once, under the sha256 they must have."""
@@ -51,9 +61,11 @@ _known: dict[tuple[str, int, int], str] = {}  # file, size and date -> sha256, f
 
 def _identity(spec: Weights) -> str:
     path = Path(spec.here())
+    if path.is_dir():
+        raise InputError(f"model {spec.name!r}: {spec.weights} is a folder", "name the .safetensors file in it")
     if not path.is_file():
         if spec.allow_download:
-            return hashlib.sha256(f"{spec.library}{spec.arch}\n{spec.weights}".encode()).hexdigest()
+            return _of_a_name(spec)
         raise InputError(
             f"model {spec.name!r}: there is no file {spec.weights}",
             f"put the .safetensors there, or name one of {spec.library.strip() or 'open_clip'}'s"
@@ -73,6 +85,16 @@ def _identity(spec: Weights) -> str:
     return hashlib.sha256(f"{spec.library}{architecture(spec.arch)}\n{digest}".encode()).hexdigest()
 
 
+def _of_a_name(spec: Weights) -> str:
+    if spec.sha256 and not spec.checks_downloads:
+        raise InputError(
+            f"model {spec.name!r}: sha256 is a file's, and {spec.weights} is not a file here",
+            "download the .safetensors and name its path as `weights`, or take sha256 out",
+        )
+    named = f"{spec.library}{architecture(spec.arch)}\n{spec.weights}" + (f"\n{spec.sha256}" if spec.sha256 else "")
+    return hashlib.sha256(named.encode()).hexdigest()
+
+
 def identity_with(files: str, use: tuple[object, ...]) -> str:
     """sha256 over what a model's files are and what is asked of it: numbers, strings, tuples of them."""
     return hashlib.sha256(f"{files}\n{use!r}".encode()).hexdigest()
@@ -89,10 +111,46 @@ def file_digest(path: Path) -> str:
 
 
 def architecture(arch: str) -> str:
-    """What stands for an architecture in a fingerprint: a library's name for it, or the content of a config file."""
-    if not arch.endswith(".json"):
-        return arch
+    """What stands for an architecture in a fingerprint: a library's name for it, or the content of a file or folder."""
+    if os.path.isdir(arch):
+        return folder_content(arch)
+    return json.dumps(read_config(arch), sort_keys=True) if arch.endswith(".json") else arch
+
+
+def folder_content(folder: str) -> str:
+    """What stands for a transformers folder's settings and tokenizer in a fingerprint, wherever it lies."""
+    names = [*SETTINGS, *TOKENIZER, *OTHER_TOKENIZERS]
+    return repr([(name, file_digest(Path(folder, name))) for name in names if Path(folder, name).is_file()])
+
+
+def read_config(path: str, hint: str = "name a model config (.json)") -> dict[str, Any]:
+    """A JSON object. Raises InputError for anything else."""
     try:
-        return json.dumps(json.loads(Path(arch).read_text()), sort_keys=True)
+        data = json.loads(Path(path).read_text())
     except (OSError, ValueError) as error:
-        raise InputError(f"{arch}: not readable as a model config ({error})") from error
+        raise InputError(f"{path}: not readable as a model config ({error})", hint) from error
+    if not isinstance(data, dict):
+        raise InputError(f"{path}: not a model config: {type(data).__name__}, not an object", hint)
+    return data
+
+
+def tensor_names(path: str) -> list[str]:
+    """Of a safetensors file, by its header alone, which also tells its length. Raises InputError for a damaged one."""
+    import safetensors
+
+    try:
+        with safetensors.safe_open(path, "numpy") as file:
+            names = list(file.keys())
+    except (safetensors.SafetensorError, OSError) as error:
+        raise InputError(f"{path}: not readable as safetensors ({error})", "fetch the file again") from error
+    if not names:
+        raise InputError(f"{path}: holds no tensors", "fetch the file again")
+    return names
+
+
+def read_tensors(path: str) -> dict[str, Any]:
+    """torch tensors of a safetensors file, by name, on the CPU. Raises InputError for a damaged one."""
+    import safetensors.torch
+
+    tensor_names(path)
+    return safetensors.torch.load_file(path)

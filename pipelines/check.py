@@ -6,11 +6,12 @@ from pathlib import Path
 from typing import Any
 
 from curate import schema as c
-from curate.errors import MachineError
+from curate.errors import InputError, MachineError
 from curate.filters.listed import uids
 from curate.uid import fingerprint
 from model_training.evaluation.evaluate import refuse_absent
 from model_training.evaluation.items import data_files
+from model_training.trainers.objectives import meaningless
 from pipelines.check_filters import check_filters
 from pipelines.columns import families, passes
 from pipelines.evaluate import evaluations
@@ -19,6 +20,7 @@ from pipelines.models import declared
 from pipelines.recipe import Recipe
 from pipelines.recipe_source import Source
 from pipelines.robustness import read_baselines
+from pipelines.train import plan
 
 LOOKED_AT = 1_000  # rows
 PER_IMAGE = 40_000  # bytes of a stored image at 384 px, as measured on photos
@@ -85,6 +87,9 @@ def check_training(recipe: Recipe) -> None:
         if entry.baselines is not None:
             read_baselines(entry)
     loop = recipe.loop
+    for section in (recipe.train, loop.scorer if loop is not None else None):
+        if section is not None and (wrong := meaningless(plan(section))):
+            raise InputError(*wrong)
     if loop is not None and loop.trusted is not None:
         data_files([loop.trusted], "`loop.trusted`")
     if loop is not None and loop.oracle is not None:

@@ -9,7 +9,7 @@ from curate.files import table_bytes
 from curate.manifest import Manifest
 from curate.uid import fingerprint
 from model_training.evaluation.evaluate import Evaluation, content, evaluate, load
-from model_training.evaluation.tasks.task import Task
+from model_training.evaluation.tasks.task import ROOM, Task
 from model_training.models.blip_spec import BlipSpec
 from model_training.models.coca import CocaSpec
 from model_training.models.families import Spec
@@ -43,13 +43,15 @@ TABLE = pa.schema(
 
 @dataclass
 class EvaluateTask:
-    """`spec` of a unit is how to load the model. An evaluation's files are read once per worker."""
+    """`spec` of a unit is how to load the model. An evaluation's files are read once per worker, or those that there
+    is no room for once per model."""
 
     evaluations: Sequence[Evaluation]
     _loaded: list[Task] = field(default_factory=list)
 
     def open(self) -> None:
-        self._loaded = [load(evaluation) for evaluation in self.evaluations]
+        room = ROOM.shared(len(self.evaluations))  # memory does not grow with their number
+        self._loaded = [load(evaluation, room) for evaluation in self.evaluations]
 
     def run(self, unit: Unit, rows: range) -> list[Part]:
         model = Encoders().get(unit.spec)  # not kept: the next checkpoint is another model

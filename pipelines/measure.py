@@ -15,11 +15,11 @@ from curate.schema import Outcome
 from curate.signal_store import family_folder, null_table, states
 from curate.signals import Batch, Signal
 from curate.signals.plain import plain_signal
-from model_training.models.fixed_batches import cores, helpers
+from model_training.models.fixed_batches import best_at_once, cores, helpers
 from pipelines.engine.unit import Part, Unit
 from pipelines.models import Encoders, Models
 
-BATCH = 64  # rows that are decoded at once
+BATCH = 64  # rows that are decoded at once, or as many as a model on a GPU sees at once
 TEXTS = 1_000  # rows at once where no image is asked for
 
 
@@ -45,10 +45,18 @@ class MeasureTask:
         made: dict[str, list[pa.Table]] = {signal.family: [] for signal in signals}
         for with_images in (True, False):  # texts alone go through in larger batches
             some = [signal for signal in signals if signal.reads_images == with_images]
-            for batch in batches(pool, table, skip, with_images, helpers() if self.models else cores()) if some else ():
+            at_once = self._at_once(some) if with_images else TEXTS
+            for batch in batches(pool, table, skip, with_images, at_once, self._decoders()) if some else ():
                 for signal in some:
                     made[signal.family].append(signal.measure(batch))
         return [self._part(signal, made[signal.family], unit.shard, len(rows)) for signal in signals]
+
+    def _at_once(self, signals: Sequence[Signal]) -> int:
+        models = [self.models[signal.family].batch for signal in signals if signal.family in self.models]
+        return max(BATCH, best_at_once(models)) if models else BATCH
+
+    def _decoders(self) -> int:
+        return helpers() if self.models else cores()
 
     def _part(self, signal: Signal, tables: list[pa.Table], shard: str, rows: int) -> Part:
         table = pa.concat_tables(tables) if tables else null_table(signal.schema, 0)
@@ -65,8 +73,10 @@ class MeasureTask:
         return self._signals[family]
 
 
-def batches(pool: Pool, table: pa.Table, skip: set[int], with_images: bool, decoders: int = 1) -> Iterator[Batch]:
-    """Decoded batches of a shard's rows, in order; the next one is decoded while the last is measured.
+def batches(
+    pool: Pool, table: pa.Table, skip: set[int], with_images: bool, size: int, decoders: int = 1
+) -> Iterator[Batch]:
+    """Decoded batches of `size` of a shard's rows, in order; the next one is decoded while the last is measured.
 
     Rows that were not downloaded, and rows to skip, have neither image nor caption: all their signals are null.
     """
@@ -78,7 +88,6 @@ def batches(pool: Pool, table: pa.Table, skip: set[int], with_images: bool, deco
     tars, offsets, sizes = image_columns(table)
     places = [t if u else None for t, u in zip(tars, usable, strict=True)]
     stored = pool.images(places, offsets, sizes) if with_images else iter([None] * len(uids))
-    size = BATCH if with_images else TEXTS
 
     def decode(start: int) -> Batch:
         stop = min(start + size, len(uids))

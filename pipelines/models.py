@@ -40,10 +40,10 @@ from pipelines.workspace import TRAIN, Workspace, model_folder
 class Encoders:
     """The models of one worker, each loaded when it is first needed."""
 
-    _loaded: dict[str, Any] = field(default_factory=dict)
+    _loaded: dict[tuple[str, int], Any] = field(default_factory=dict)
 
     def get(self, spec: Spec) -> Any:
-        known = spec.identity
+        known = spec.mark
         if known not in self._loaded:
             self._loaded[known] = load(spec)
         return self._loaded[known]
@@ -54,6 +54,12 @@ class Measured:
 
     family: str
     version: int
+
+    @property
+    def batch(self) -> int:
+        """Rows that its model sees at once."""
+        spec: Spec = self.spec  # type: ignore[attr-defined]
+        return spec.batch
 
     @property
     def identity(self) -> tuple[object, ...]:
@@ -78,6 +84,10 @@ class Score(Measured):
         return c.clip_score(self.name)
 
     @property
+    def batch(self) -> int:
+        return self.specs[0].batch
+
+    @property
     def identity(self) -> tuple[object, ...]:
         return (*folded([spec.identity for spec in self.specs], self.seed), self.specs[0].batch)
 
@@ -97,7 +107,7 @@ class Vectors(Measured):
 
     @property
     def identity(self) -> tuple[object, ...]:
-        return (self.spec.identity, self.spec.batch)
+        return self.spec.mark
 
     def signal(self, encoders: Encoders) -> Signal:
         encoder: ImageEncoder = encoders.get(self.spec)
@@ -116,7 +126,7 @@ class Matches(Measured):
 
     @property
     def identity(self) -> tuple[object, ...]:
-        return (self.spec.identity, self.spec.batch)
+        return self.spec.mark
 
     def signal(self, encoders: Encoders) -> Signal:
         return MatchScore(self.name, encoders.get(self.spec))
@@ -134,7 +144,7 @@ class Captions(Measured):
 
     @property
     def identity(self) -> tuple[object, ...]:
-        return (self.spec.identity, self.spec.batch)
+        return self.spec.mark
 
     def signal(self, encoders: Encoders) -> Signal:
         return Caption(self.name, encoders.get(self.spec))
@@ -151,7 +161,7 @@ class Head(Measured):
 
     @property
     def identity(self) -> tuple[object, ...]:
-        return (self.spec.identity, self.spec.batch, self._digest(), self.activation)
+        return (*self.spec.mark, self._digest(), self.activation)
 
     def _digest(self) -> str:
         path = Path(self.weights)
@@ -179,7 +189,7 @@ class Categories(Measured):
 
     @property
     def identity(self) -> tuple[object, ...]:
-        return (self.spec.identity, self.spec.batch, self.categories)
+        return (*self.spec.mark, self.categories)
 
     def signal(self, encoders: Encoders) -> Signal:
         return ZeroShot(self.family, encoders.get(self.spec), dict(self.categories))
@@ -217,7 +227,7 @@ def _spec(recipe: Recipe, name: str) -> Spec | None:
     given = (name, model.arch, model.weights, model.allow_download, model.sha256, model.batch)
     match model:
         case recipe_models.OpenClip():
-            return OpenClipSpec(name, architecture_of("open_clip", model.arch), *given[2:])
+            return OpenClipSpec(name, architecture_of("open_clip", model.arch), *given[2:], *model.seen)
         case recipe_models.Timm():
             return TimmSpec(name, architecture_of("timm", model.arch), *given[2:])
         case recipe_models.BlipCaptioner():
@@ -227,7 +237,7 @@ def _spec(recipe: Recipe, name: str) -> Spec | None:
         case recipe_models.BlipEncoder():
             return BlipEncoderSpec(*given)
         case recipe_models.CocaCaptioner():
-            return CocaSpec(*given, model.generation(recipe.seed))
+            return CocaSpec(*given, *model.seen, model.generation(recipe.seed))
     return None
 
 

@@ -5,6 +5,7 @@ All mistakes of a file are reported at once. Paths are relative to the recipe's 
 
 import os
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -12,11 +13,12 @@ import yaml
 from pydantic import BaseModel, Field, ValidationError, model_validator
 
 from curate import schema as c
-from curate.errors import RecipeError, did_you_mean
+from curate.corpus import CorpusPass
+from curate.errors import InputError, RecipeError, did_you_mean
 from curate.filters import FILTERS, Filter
 from pipelines.recipe_download import Download, download_problems
 from pipelines.recipe_eval import PATHS, Evaluation, evaluation_problems
-from pipelines.recipe_models import FromFile, LinearHead, Model, model_problems
+from pipelines.recipe_models import FromFile, LinearHead, Model, OfOpenClip, model_problems
 from pipelines.recipe_source import Location, Source
 from pipelines.recipe_training import Loop, Section, Train, Trained, Training, complete, unable
 
@@ -130,7 +132,8 @@ def build(source: Source) -> Recipe:
         problems += [_explain(e, Recipe) for e in error.errors()]
     problems += _agree(filters, set((data.get("models") or {}) if isinstance(data.get("models"), dict) else {}))
     if recipe is not None:
-        problems += download_problems(recipe.download) + model_problems(recipe.models) + _training(recipe, filters)
+        problems += download_problems(recipe.download) + model_problems(recipe.models, _passes(filters))
+        problems += _training(recipe, filters)
         if not os.path.isabs(recipe.run_dir) and _full(recipe.run_dir, source.base) == str(source.base):
             problems.append((("run_dir",), "this is the recipe's own folder; a run writes its recipe.yaml there"))
     if problems or recipe is None:
@@ -177,6 +180,14 @@ def _agree(filters: list[tuple[int, Filter]], models: set[str]) -> list[tuple[Lo
     return problems
 
 
+def _passes(filters: list[tuple[int, Filter]]) -> list[CorpusPass]:
+    found: list[CorpusPass] = []
+    for _, item in filters:
+        with suppress(InputError):  # of a file that is not there: told by the check, not instead of a mistake here
+            found += item.passes()
+    return found
+
+
 def _training(recipe: Recipe, filters: list[tuple[int, Filter]]) -> list[tuple[Location, str]]:
     """What the sections about training need of one another."""
     problems: list[tuple[Location, str]] = []
@@ -187,12 +198,11 @@ def _training(recipe: Recipe, filters: list[tuple[int, Filter]]) -> list[tuple[L
         model = recipe.models[name]
         if isinstance(model, Trained) and model.trained_on == "trusted" and loop.trusted is None:
             problems.append((("models", name, "trained_on"), "there are no trusted pairs: name them as `loop.trusted`"))
-    problems += evaluation_problems(recipe.eval)
+    others = len(loop.arms) + (loop.oracle is not None) if recipe.loop else 0
+    problems += evaluation_problems(recipe.eval, others * len(recipe.train.seeds) if recipe.train else others)
     if loop.scorer is not None and recipe.trained() and (lacking := unable(loop.scorer, "images+texts")):
         problems.append((("loop", "scorer"), f"a scorer compares images with texts: {lacking}"))
     for i, evaluation in enumerate(recipe.eval):
-        if evaluation.shift_of and evaluation.baselines is None and not (recipe.loop and (loop.arms or loop.oracle)):
-            problems.append((("eval", i, "shift_of"), "there are no arms to draw a line through: name `baselines`"))
         if recipe.train is not None and (lacking := unable(recipe.train, evaluation.needs)):
             problems.append((("eval", i, "kind"), f"{evaluation.kind} is not for these models: {lacking}"))
     if recipe.loop is not None:
@@ -268,7 +278,10 @@ def _absolute_model(model: Any, base: Path) -> Any:
         return model.model_copy(update={"weights": weights})
     if model.allow_download and not Path(weights).exists():  # the library's name for them
         weights = model.weights
-    return model.model_copy(update={"weights": weights, "arch": _arch(model.arch, base)})
+    update = {"weights": weights, "arch": _arch(model.arch, base)}
+    if isinstance(model, OfOpenClip) and model.tokenizer:
+        update["tokenizer"] = _full(model.tokenizer, base)
+    return model.model_copy(update=update)
 
 
 def _absolute_start(section: Training, base: Path) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from pydantic import Field, model_validator
 
 from curate.errors import did_you_mean
 from model_training.evaluation import kinds
+from model_training.evaluation.effective_robustness import LEAST
 from model_training.evaluation.knn import KS
 from pipelines.recipe_source import Location
 from pipelines.recipe_training import Section
@@ -124,8 +125,10 @@ class Evaluation(Section):
 PATHS = ("data", "train", "classes", "baselines")  # of an entry: relative ones are seen from the recipe's folder
 
 
-def evaluation_problems(entries: Sequence[Evaluation]) -> list[tuple[Location, str]]:
-    """What no single entry can see: names used twice, and shifts of evaluations that are not there."""
+def evaluation_problems(entries: Sequence[Evaluation], models: int) -> list[tuple[Location, str]]:
+    """What no single entry can see: names used twice, shifts of evaluations that are not there, and shifts that lack
+    baselines. `models` are those of the other arms, each seed's.
+    """
     problems: list[tuple[Location, str]] = []
     names = [entry.name for entry in entries]
     others = {entry.name for entry in entries if entry.kind == "zero_shot"}
@@ -137,6 +140,10 @@ def evaluation_problems(entries: Sequence[Evaluation]) -> list[tuple[Location, s
             problems.append(
                 (("eval", i, "shift_of"), f"no other zero_shot evaluation is called {entry.shift_of!r}{hint}")
             )
+        elif entry.shift_of is not None and entry.baselines is None and models < LEAST:
+            lacking = f"a line goes through {LEAST} baseline models, and the other arms have {models}"
+            more = "name a table of them as `baselines`, or compare more arms or seeds"
+            problems.append((("eval", i, "shift_of"), f"{lacking}: {more}"))
     return problems
 
 

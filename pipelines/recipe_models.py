@@ -1,16 +1,20 @@
 """The recipe's section `models`: what each kind is, and which columns it can measure."""
 
+from collections.abc import Iterable
 from typing import Annotated, Literal
 
 import pyarrow as pa
 from pydantic import Field, model_validator
 
 from curate import schema as c
+from curate.corpus import CorpusPass
 from curate.signals.caption import caption_schema
 from curate.signals.linear_head import Activation, head_schema
 from curate.signals.match_score import match_schema
+from curate.signals.plain import PLAIN
 from curate.signals.zero_shot import zero_shot_schema
 from model_training.models.blip_spec import FirstToken
+from model_training.models.clip_transform import Settings
 from model_training.models.generation import LONGEST, PROMPT, Generation, Method
 from pipelines.recipe_training import Section, Trained
 
@@ -25,7 +29,35 @@ class FromFile(Section):
     batch: int = Field(64, ge=1, le=4096, description="images at once")
 
 
-class OpenClip(FromFile):
+class Preprocess(Section):
+    """How images are made ready, as open_clip says it."""
+
+    mean: tuple[float, float, float] | None = Field(None, description="of red, green and blue, from 0 to 1")
+    std: tuple[float, float, float] | None = Field(None, description="of red, green and blue, from 0 to 1")
+    interpolation: Literal["bicubic", "bilinear"] | None = None
+    resize_mode: Literal["shortest", "longest", "squash"] | None = Field(
+        None, description="shortest side and a crop from the middle, longest side and a border, or a square"
+    )
+
+
+class OfOpenClip(FromFile):
+    """What open_clip keeps beside an architecture, in the tag of its published weights."""
+
+    tag: str | None = Field(
+        None, description="which of open_clip's published weights the file holds (openai): their transform, QuickGELU"
+    )
+    preprocess: Preprocess | None = Field(
+        None, description="default: the tag's; with none, what all tags of the architecture agree on, else CLIP's own"
+    )
+    tokenizer: str | None = Field(None, description="a folder, for an architecture whose tokenizer is a hub's (SigLIP)")
+
+    @property
+    def seen(self) -> tuple[Settings, str | None, str | None]:
+        said = self.preprocess.model_dump(exclude_none=True) if self.preprocess else {}
+        return tuple(said.items()), self.tag, self.tokenizer
+
+
+class OpenClip(OfOpenClip):
     """A CLIP by open_clip's own classes and loading code."""
 
     kind: Literal["open_clip"]
@@ -91,7 +123,7 @@ class BlipEncoder(FromFolder):
     kind: Literal["blip"]
 
 
-class CocaCaptioner(Writer, FromFile):
+class CocaCaptioner(Writer, OfOpenClip):
     """A CoCa of open_clip's that writes a caption for every image."""
 
     kind: Literal["coca_captioner"]
@@ -159,12 +191,18 @@ def _embedding(name: str) -> dict[str, pa.Schema]:
 Problem = tuple[tuple[str | int, ...], str]
 
 
-def model_problems(models: dict[str, AnyModel]) -> list[Problem]:
-    """What no single model can see: one that another is built on, and names that columns have already."""
-    taken = {*c.POOL.names, *c.IMAGE_STATS.names, *c.TEXT_STATS.names, *c.PHASH_SCHEMA.names, *c.ALT_TEXT_COUNTS.names}
+def model_problems(models: dict[str, AnyModel], passes: Iterable[CorpusPass] = ()) -> list[Problem]:
+    """What no single model can see: one that another is built on, and names that others have already.
+
+    `passes` are the filters'. A family is a folder and a column is found by its name alone, so that of two with one
+    name only the last would be measured.
+    """
+    return _built_on(models) + _named_twice(models, passes)
+
+
+def _built_on(models: dict[str, AnyModel]) -> list[Problem]:
     problems: list[Problem] = []
     for name, model in models.items():
-        at = ("models", name)
         if isinstance(model, LinearHead | ZeroShot):
             base = models.get(model.of)
             compares: tuple[type, ...] = (OpenClip, BlipEncoder)
@@ -172,7 +210,21 @@ def model_problems(models: dict[str, AnyModel]) -> list[Problem]:
             if not isinstance(base, kinds):
                 there = [n for n, m in models.items() if isinstance(m, kinds)]
                 known = f"; there are {', '.join(there)}" if there else "; declare one"
-                problems.append(((*at, "of"), f"no model {model.of!r} of a kind that this can be built on{known}"))
-            if name in taken:
-                problems.append((at, f"there is a column {name!r} already; give the model another name"))
+                message = f"no model {model.of!r} of a kind that this can be built on{known}"
+                problems.append((("models", name, "of"), message))
+    return problems
+
+
+def _named_twice(models: dict[str, AnyModel], passes: Iterable[CorpusPass]) -> list[Problem]:
+    taken = {*c.POOL.names, *c.SUBSET.names, *c.ALT_TEXT_COUNTS.names}
+    taken |= {name for signal in PLAIN for name in (signal.family, *signal.schema.names)}
+    taken |= {name for work in passes if work.schema is not None for name in work.schema.names}
+    problems: list[Problem] = []
+    own_name = (LinearHead, ZeroShot)  # the others' columns have a prefix: it is not they that should be renamed
+    for name, model in sorted(models.items(), key=lambda item: isinstance(item[1], own_name)):
+        measured = measured_by(name, model)
+        own = list(dict.fromkeys([*measured, *(column for schema in measured.values() for column in schema.names)]))
+        if both := [one for one in own if one in taken]:
+            problems.append((("models", name), f"there is a column {both[0]!r} already; give the model another name"))
+        taken.update(own)
     return problems

@@ -163,10 +163,22 @@ def _wanted(tasks: Sequence[Task]) -> dict[Folder, set[str]]:
 
 def _enter(task: Task, trained: Trained) -> None:
     manifest = task.workspace.manifest(TRAIN)
-    record = {"sha256": trained.sha256, "bytes": trained.bytes}
+    record = {"sha256": trained.sha256, "bytes": trained.bytes, "plan": plan_mark(task.job.plan)}
     files = {f"{task.key}/{trained.file}": record}
     manifest.entries[task.key] = Entry(trained.identity, trained.samples, {"seen": trained.samples}, files)
     manifest.save()
+
+
+def plan_mark(plan: Plan) -> str:
+    """Fingerprint of how a model is trained, whatever on and with whatever seed."""
+    return Job("", plan, (), "", 0, Folder(""), "").identity
+
+
+def is_planned(recipe: Recipe, workspace: Workspace) -> bool:
+    """Were all models of this run directory trained as the recipe says? Of those before this was kept, yes."""
+    wanted = plan_mark(plan(_section(recipe)))
+    entries = workspace.manifest(TRAIN).entries.values()
+    return all(record.get("plan", wanted) == wanted for entry in entries for record in entry.files.values())
 
 
 def weights(workspace: Workspace) -> dict[str, tuple[str, str]]:

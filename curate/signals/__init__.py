@@ -20,7 +20,7 @@ class Batch:
     captions: Sequence[str | None]
     images: Sequence[Image | None] = field(default_factory=list)
     contents: Sequence[str | None] = field(default_factory=list)  # sha256 of each image as downloaded
-    _vectors: dict[str, np.ndarray] = field(default_factory=dict)
+    _vectors: dict[ImageEncoder, np.ndarray] = field(default_factory=dict)  # by the object: batch sizes differ too
 
     def __len__(self) -> int:
         return len(self.uids)
@@ -35,7 +35,7 @@ class Batch:
 
         A row of NaN where there is no image.
         """
-        if encoder.identity not in self._vectors:
+        if encoder not in self._vectors:
             present = [i for i, image in enumerate(self.images) if image is not None]
             made = encoder.encode_images([self.images[i] for i in present])  # type: ignore[misc]
             if len(made) != len(present):
@@ -43,8 +43,8 @@ class Batch:
             found = np.full((len(self), encoder.width), np.nan, np.float32)
             if present:
                 found[present] = made
-            self._vectors[encoder.identity] = found
-        return self._vectors[encoder.identity]
+            self._vectors[encoder] = found
+        return self._vectors[encoder]
 
 
 class Signal(Protocol):

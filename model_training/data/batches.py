@@ -1,7 +1,7 @@
 """Batches of one worker: its slice of each global batch, so that any number of workers sees the same batches.
 
-One thread reads shards, hands images out to be decoded and puts batches together; `threads` others decode. Pillow,
-libjpeg-turbo and torch let go of the interpreter while they work. What is in a batch is a function of the order
+One thread reads shards ahead, one hands images out to be decoded and puts batches together; `threads` others decode.
+Pillow, libjpeg-turbo and torch let go of the interpreter while they work. What is in a batch is a function of the order
 alone, whoever decodes it and when.
 """
 
@@ -10,7 +10,7 @@ from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from itertools import islice
-from threading import Lock
+from threading import Event, Lock
 from typing import Any
 
 import numpy as np
@@ -75,20 +75,26 @@ class Batches:
             )
         if self.tokenize is None:
             self.order = replace(self.order, texts=False)
+        else:
+            self.order = replace(self.order, captions=self.captions)
 
     def __call__(self, start: Position) -> Generator[Batch, None, None]:
         """Without end. Close it to stop the threads: what is not begun is left."""
         decoders, reader = ThreadPoolExecutor(self.threads), ThreadPoolExecutor(1)
+        stop = Event()
+        visits = self.order.visits(start, stop)
         try:
-            stream = self._stream(self.order.visits(start), decoders)
+            stream = self._stream(visits, decoders)
             pending = reader.submit(next, stream)
             while True:
                 batch = pending.result()
                 pending = reader.submit(next, stream)
                 yield batch
         finally:
+            stop.set()
             decoders.shutdown(wait=False, cancel_futures=True)
             reader.shutdown(cancel_futures=True)
+            visits.close()
             decoders.shutdown()
 
     def _stream(self, visits: Iterator[Visit], decoders: ThreadPoolExecutor) -> Iterator[Batch]:

@@ -6,13 +6,14 @@ Captioning", arXiv 2307.10350, mixes by origin).
 """
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
 from curate.uid import draw, draw_int
 
 Draw = Literal["uniform", "first", "origin", "score"]
+ORIGINS = ("web", "synthetic")
 
 
 @dataclass(frozen=True)
@@ -33,7 +34,7 @@ class Captions:
     origin    first the origin, by `shares` among the origins that the image has texts of; then one of them, uniformly
     score     in proportion to the named score; what is missing, negative or not finite counts 0
 
-    Where every weight is 0 the draw is uniform.
+    Where every weight of an image's texts is 0 the draw is uniform. Raises ValueError for what no text can match.
     """
 
     draw: Draw = "uniform"
@@ -49,6 +50,20 @@ class Captions:
             raise ValueError("captions are drawn by score with a `score`, and a `score` is of no other draw")
         if any(not share >= 0 or math.isinf(share) for _, share in self.shares):
             raise ValueError(f"shares of captions are numbers from 0 up; not {dict(self.shares)}")
+        if unknown := sorted({origin for origin, _ in self.shares} - set(ORIGINS)):
+            raise ValueError(f"captions are of origin {' or '.join(ORIGINS)}; `shares` has {unknown[0]!r}")
+        if self.shares and not any(share for _, share in self.shares):
+            raise ValueError("shares of captions are all 0: one of them must be more")
+
+    def lacking(self, texts: Iterable[Caption]) -> str | None:
+        """What none of the texts has that they are drawn by, with what they have; None where one of them has it."""
+        known = list(texts)
+        if self.draw == "origin" and not any(text.origin in ORIGINS for text in known):
+            return f"an origin ({' or '.join(ORIGINS)})"
+        if self.score is not None and not any(self.score in text.scores for text in known):
+            there = sorted({name for text in known for name in text.scores})
+            return f"a score {self.score!r} (there are {', '.join(there) if there else 'none'})"
+        return None
 
     def of(self, texts: Sequence[Caption], seed: int, name: str) -> str:
         """The text of the visit `name`, among one or more."""

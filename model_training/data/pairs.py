@@ -5,10 +5,14 @@ import io
 import json
 import math
 import posixpath
+import re
 import tempfile
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from hashlib import blake2b
+from itertools import islice
 from typing import IO, Any
 
 from curate import schema as c
@@ -19,6 +23,10 @@ from model_training.data.captions import Caption
 from model_training.evaluation import image_table
 
 WANTED = frozenset((*IMAGES, "txt", "json"))  # extensions of what is read of a sample
+PAUSES = (0.5, 2.0)  # seconds, each before a file is read again that could not be read
+_SHA256 = re.compile(r"[0-9a-fA-F]{64}", re.ASCII)
+# A file system that says this will say it again.
+_FINAL = (FileNotFoundError, IsADirectoryError, NotADirectoryError, PermissionError)
 
 
 @dataclass(frozen=True)
@@ -29,20 +37,33 @@ class Pair:
     image: bytes  # the file as it lies there
     texts: tuple[Caption, ...]
     sha256: str | None  # of the image as downloaded, where the shard tells: what folds are drawn by
-    digest: bytes  # of `image`: names its pixels in a cache
+
+    @cached_property
+    def digest(self) -> bytes:
+        """Of `image`: names its pixels in a cache. Taken when it is asked for, by the thread that decodes."""
+        return blake2b(self.image, digest_size=16).digest()
 
 
 def read_pairs(place: str, *, texts: bool = True, digest: str | None = None) -> Iterator[Pair]:
     """The pairs of a .tar (any WebDataset) or a .parquet image table (columns jpg, caption), in its order.
 
     Samples without an image are passed over, and with `texts` those without any text. `digest`: the sha256 that the
-    file must have. Raises InputError for a damaged file (webdataset itself ends at a broken header without a word)
-    and for one that is not what its digest says.
+    file must have. Raises InputError for a damaged file (webdataset itself ends at a broken header without a word),
+    for one that is not what its digest says, and for one that is not there. What else cannot be read (a network or a
+    store that is busy) is read again from where it stopped, after PAUSES; then the OSError is raised as it is.
     """
-    read = _of_table if place.endswith(".parquet") else _of_tar
-    for pair in read(place, digest):
-        if pair.texts or not texts:
-            yield pair
+    read, given = _of_table if place.endswith(".parquet") else _of_tar, 0
+    for pause in (*PAUSES, None):
+        try:
+            for pair in islice(read(place, digest), given, None):
+                given += 1
+                if pair.texts or not texts:
+                    yield pair
+            return
+        except OSError:
+            if pause is None:
+                raise
+            time.sleep(pause)
 
 
 def _of_table(place: str, digest: str | None) -> Iterator[Pair]:
@@ -55,7 +76,7 @@ def _of_table(place: str, digest: str | None) -> Iterator[Pair]:
             yield _pair(key, image, _usable(texts), None)
         return
     with tempfile.NamedTemporaryFile(suffix=".parquet") as copy:
-        data = folder.read(name)
+        data = _read(folder, name, place)
         if digest is not None and sha256(data) != digest:
             raise _other(place)
         copy.write(data)
@@ -98,13 +119,24 @@ def _samples(stream: IO[bytes], place: str) -> Iterator[tuple[str, dict[str, byt
 def _opened(place: str) -> IO[bytes]:
     """A stream that can seek. A remote shard is read whole: its pairs are all held in memory anyway."""
     folder, name = _parted(place)
+    if not folder.local:
+        return io.BytesIO(_read(folder, name, place))
     try:
-        if not folder.local:
-            return io.BytesIO(folder.read(name))
         stream: IO[bytes] = folder.open(name)
         return stream
-    except OSError as error:
-        raise InputError(f"{place}: cannot be read ({error.strerror or error})", "check the shard's path") from error
+    except _FINAL as error:
+        raise _unreadable(place, error) from error
+
+
+def _read(folder: Folder, name: str, place: str) -> bytes:
+    try:
+        return folder.read(name)
+    except _FINAL as error:
+        raise _unreadable(place, error) from error
+
+
+def _unreadable(place: str, error: OSError) -> InputError:
+    return InputError(f"{place}: cannot be read ({error.strerror or error})", "check the shard's path")
 
 
 def _check(stream: IO[bytes], place: str, digest: str) -> None:
@@ -126,7 +158,7 @@ def _parted(place: str) -> tuple[Folder, str]:
 
 
 def _pair(key: str, image: bytes, texts: tuple[Caption, ...], sha256: str | None) -> Pair:
-    return Pair(key, image, texts, sha256, blake2b(image, digest_size=16).digest())
+    return Pair(key, image, texts, sha256)
 
 
 def _texts(sample: dict[str, bytes]) -> tuple[tuple[Caption, ...], str | None]:
@@ -145,7 +177,8 @@ def _texts(sample: dict[str, bytes]) -> tuple[tuple[Caption, ...], str | None]:
         caption = about.get(c.CAPTION)
         found = caption if isinstance(caption, list) else [caption]
     sha256 = about.get(c.SHA256)
-    return _usable(found), sha256 if isinstance(sha256, str) else None
+    told = isinstance(sha256, str) and _SHA256.fullmatch(sha256)
+    return _usable(found), told[0].lower() if told else None
 
 
 def _usable(texts: Any) -> tuple[Caption, ...]:
@@ -157,9 +190,16 @@ def _caption(given: Any) -> Caption:
     text, origin, scores = about.get(c.TEXT), about.get(c.ORIGIN), about.get(c.SCORES)
     # JSON can spell half a character (a lone surrogate), at which tokenizers stop.
     whole = text.encode("utf-8", "replace").decode() if isinstance(text, str) else ""
-    known = {n: float(s) for n, s in scores.items() if _is_number(s)} if isinstance(scores, dict) else {}
+    numbers = {n: _number(s) for n, s in scores.items()} if isinstance(scores, dict) else {}
+    known = {name: number for name, number in numbers.items() if number is not None}
     return Caption(whole, origin if isinstance(origin, str) else None, known)
 
 
-def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+def _number(value: Any) -> float | None:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return None
+    try:
+        number = float(value)
+    except OverflowError:  # JSON has whole numbers of any length
+        return None
+    return number if math.isfinite(number) else None

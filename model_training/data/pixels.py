@@ -4,16 +4,23 @@ Decoded images are kept, in the form that the views ask for, until BUDGET bytes 
 other in a process share them.
 """
 
+import io
+import warnings
 from dataclasses import dataclass, field
 from threading import Lock
 
 import numpy as np
+import simplejpeg
+from PIL import Image
 
-from curate.images import open_stored, stored_pixels
+from curate.image_files import webp_size
+from curate.image_rgb import BAD_BYTES
+from curate.images import FORMATS, open_stored, stored_pixels
 from model_training.data.pairs import Pair
 from model_training.data.views import Views, Whole
 
 BUDGET = 1 << 30  # bytes of pixels kept
+MAX_PIXELS = 25_000_000  # of an image that is trained with (open_clip_train/params.py); 75 MB a thread that decodes
 
 
 @dataclass
@@ -63,7 +70,36 @@ class Pixels:
         return small
 
     def _decoded(self, data: bytes) -> np.ndarray | None:
+        if claimed_pixels(data) > MAX_PIXELS:
+            return None
         if isinstance(self.views, Whole):
             return stored_pixels(data)
         image = open_stored(data)
         return None if image is None else np.asarray(self.views.kept(image))
+
+
+def claimed_pixels(data: bytes) -> int:
+    """How many pixels an image has as its header tells; 0 where it does not, which decoding then finds out."""
+    width, height = _jpeg_size(data) or webp_size(data) or _size(data)
+    return width * height
+
+
+def _jpeg_size(data: bytes) -> tuple[int, int] | None:
+    """In a tenth of Pillow's time, which is some percent of a small image's; None for what Pillow has to look at."""
+    try:
+        height, width, *_ = simplejpeg.decode_jpeg_header(data)
+    except ValueError:
+        return None
+    return int(width), int(height)
+
+
+def _size(data: bytes) -> tuple[int, int]:
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # as `open_image`: the limit is ours
+            with Image.open(io.BytesIO(data), formats=FORMATS) as image:
+                return image.size
+    except Image.DecompressionBombError:
+        return MAX_PIXELS, 2
+    except BAD_BYTES:
+        return 0, 0

@@ -14,6 +14,8 @@ from numpy.typing import ArrayLike
 
 from curate.errors import InputError
 
+LEAST = 2  # baseline models that a line goes through
+
 
 @dataclass(frozen=True)
 class Baseline:

@@ -6,13 +6,13 @@ from typing import Any
 from curate.files import file_sha256
 from model_training.evaluation.classes import Classes, class_files
 from model_training.evaluation.hits import Metric
-from model_training.evaluation.items import data_files
+from model_training.evaluation.items import Room, data_files
 from model_training.evaluation.kinds import Evaluation, Kind, refuse_unable
 from model_training.evaluation.tasks.caption_choice import CaptionChoice
 from model_training.evaluation.tasks.captioning import Captioning
 from model_training.evaluation.tasks.knn import Knn
 from model_training.evaluation.tasks.retrieval import Retrieval
-from model_training.evaluation.tasks.task import BATCH, DECODED_BYTES, Task
+from model_training.evaluation.tasks.task import BATCH, ROOM, Task
 from model_training.evaluation.tasks.winogavil import Winogavil
 from model_training.evaluation.tasks.winoground import Winoground
 from model_training.evaluation.tasks.zero_shot import ZeroShot
@@ -40,13 +40,13 @@ def _task(kind: Kind) -> type[Task]:
     return TASKS[kind]
 
 
-def load(evaluation: Evaluation, budget: int = DECODED_BYTES) -> Task:
+def load(evaluation: Evaluation, room: Room = ROOM) -> Task:
     """Read an evaluation, and check every label or caption before a model is asked.
 
-    Images are decoded here until their pixels take `budget` bytes; from there on the items hold their files'
-    bytes, and are decoded when a model asks. Raises InputError for what cannot be read or used.
+    Images are held and decoded here as far as there is room; those beyond are decoded when a model asks, and a set
+    whose files are too large is read anew for each model. Raises InputError for what cannot be read or used.
     """
-    return _task(evaluation.kind).load(evaluation, budget)
+    return _task(evaluation.kind).load(evaluation, room)
 
 
 def evaluate(model: Any, given: Evaluation | Task, batch: int = BATCH) -> list[Metric]:

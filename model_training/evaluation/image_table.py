@@ -1,9 +1,11 @@
 """Evaluation images in a Parquet table: `jpg` (bytes), `caption` and `label` (each one, or a list of them)."""
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.parquet as pq
 
 from curate import schema as c
 from curate.errors import InputError
@@ -22,21 +24,31 @@ def samples(path: str) -> Iterator[Sample]:
     A null caption is no text; a label that is a whole number becomes its decimal digits.
     Raises InputError for a file that is no Parquet, for a missing image column and for a row without image bytes.
     """
+    with opened(path) as file:
+        names = file.schema_arrow.names
+        if IMAGE not in names:
+            raise InputError(
+                f"{path}: no column {IMAGE!r}; there are {', '.join(map(repr, names[:20]))}",
+                f"write the image files' bytes into a column {IMAGE!r}",
+            )
+        columns = [name for name in (IMAGE, c.CAPTION, c.LABEL) if name in names]
+        number = 0
+        for batch in file.iter_batches(ROWS, columns=columns):
+            for record in batch.to_pylist():
+                yield _sample(f"row {number}", path, record)
+                number += 1
+
+
+@contextmanager
+def opened(path: str) -> Iterator[pq.ParquetFile]:
+    """A Parquet file for as long as it is read. Raises InputError for what Arrow cannot read or Python cannot hold.
+
+    Text that is not UTF-8 and times beyond year 9999 are stored by Arrow without a word: Python's objects refuse them.
+    """
     try:
         with open_parquet(path) as file:
-            names = file.schema_arrow.names
-            if IMAGE not in names:
-                raise InputError(
-                    f"{path}: no column {IMAGE!r}; there are {', '.join(map(repr, names[:20]))}",
-                    f"write the image files' bytes into a column {IMAGE!r}",
-                )
-            columns = [name for name in (IMAGE, c.CAPTION, c.LABEL) if name in names]
-            number = 0
-            for batch in file.iter_batches(ROWS, columns=columns):
-                for record in batch.to_pylist():
-                    yield _sample(f"row {number}", path, record)
-                    number += 1
-    except (pa.ArrowException, OSError) as error:
+            yield file
+    except (pa.ArrowException, OSError, ValueError, OverflowError) as error:
         raise InputError(f"{path}: not readable as Parquet ({error})", "write the file anew") from error
 
 

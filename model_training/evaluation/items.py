@@ -6,7 +6,7 @@ difficult items is another set, and its numbers are not comparable.
 
 import glob
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 
@@ -91,11 +91,39 @@ def read_items(places: Sequence[str], said: str = "`data` under `eval`", split: 
 class OnDisk:
     """A set that is too large to be held: read anew each time that its items are asked for."""
 
-    places: tuple[str, ...]
-    split: str = "test"
+    read: Callable[[], Iterator[Item]]
 
     def __iter__(self) -> Iterator[Item]:
-        return read_items(self.places, split=self.split)
+        return self.read()
+
+
+@dataclass(frozen=True)
+class Room:
+    """The memory that a loaded evaluation may take."""
+
+    decoded: int = 1 << 30  # of pixels, at Pillow's 4 bytes each: an image beyond is decoded when a model asks
+    files: int = 2 << 30  # on disk: a larger set is read anew for each model
+
+    def shared(self, count: int) -> "Room":
+        """Of each of `count` evaluations that are loaded together."""
+        return Room(self.decoded // max(1, count), self.files // max(1, count))
+
+
+def loaded(read: Callable[[], Iterator[Item]], files: Sequence[str], room: Room) -> tuple[Iterable[Item], Room]:
+    """The items of these files, held and decoded as far as there is room, or else `OnDisk`; and the room that is left.
+
+    What is not held has not been read yet: go through it where the reading checks it.
+    """
+    size = sum(map(os.path.getsize, files))
+    if size > room.files:
+        return OnDisk(read), room
+    items, left = decoded(read(), room.decoded)
+    return items, Room(left, room.files - size)
+
+
+def bare(items: Iterable[Item]) -> list[Item]:
+    """Their places, texts and labels, without bytes and pixels."""
+    return [Item(item.key, b"", item.texts, item.label) for item in items]
 
 
 def batches(items: Iterable[Item], size: int) -> Iterator[list[Item]]:

@@ -33,7 +33,7 @@ METHODS: dict[Need, tuple[str, ...]] = {  # of curate.protocols
 ABLE: dict[Need, str] = {
     "images": "every model that encodes images (CLIP, SigLIP, CoCa, BLIP, DINO)",
     "images+texts": "models with an image and a text tower in one space (CLIP, SigLIP, LiT, CoCa, BLIP)",
-    "captions": "models that write captions (CoCa, BLIP, MaMMUT)",
+    "captions": "models that write captions (CoCa, BLIP)",
 }
 PRIMARY: dict[Kind, tuple[str, ...]] = {  # the first of them that there is
     "zero_shot": ("top1", "real_top1"),

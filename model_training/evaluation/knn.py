@@ -17,6 +17,7 @@ from model_training.evaluation.zero_shot import classification_metrics
 KS = (10, 20, 100, 200)
 TEMPERATURE = 0.07
 BLOCK = 4_000_000  # similarities held at a time
+QUERIES = 64  # at a time, however many training images there are: the product of fewer is no faster
 
 
 def nearest(similarity: np.ndarray, k: int) -> np.ndarray:
@@ -70,9 +71,9 @@ def knn(
     asked = sorted({k for k in ks if 1 <= k <= len(train)})
     if not asked:
         raise InputError(f"no k of {list(ks)} is within the {len(train)} training images", "give a smaller k")
-    bank, queries = unit(train, "training features"), unit(test, "test features")
+    bank, queries = unit(train, "training features").astype(np.float64), unit(test, "test features")
     ranks: dict[int, list[np.ndarray]] = {k: [] for k in asked}
-    for part in _blocks(len(queries), max(1, BLOCK // len(bank))):
+    for part in _blocks(len(queries), max(QUERIES, BLOCK // len(bank))):
         similarity = cosines(queries[part], bank)
         near = nearest(similarity, asked[-1])
         weight = weights(np.take_along_axis(similarity, near, axis=1), temperature)

@@ -62,9 +62,9 @@ def recall_ranks(
 def _blocked(
     queries: np.ndarray, candidates: np.ndarray, of_query: np.ndarray, of_candidate: np.ndarray, block: int
 ) -> np.ndarray:
-    rows = max(1, block // len(candidates))
+    rows, exact = max(1, block // len(candidates)), candidates.astype(np.float64)
     parts = [slice(start, start + rows) for start in range(0, len(queries), rows)]
-    return np.concatenate([best_ranks(cosines(queries[p], candidates), of_query[p], of_candidate) for p in parts])
+    return np.concatenate([best_ranks(cosines(queries[p], exact), of_query[p], of_candidate) for p in parts])
 
 
 def _check(image_of_text: np.ndarray, images: int) -> None:

@@ -48,6 +48,8 @@ def cosines(queries: np.ndarray, candidates: np.ndarray) -> np.ndarray:
     """(queries, dim) and (candidates, dim), unit, to (queries, candidates) float32.
 
     Summed in float64 and then rounded, so that two equal vectors tie exactly: a float32 product depends in its
-    last bits on where in a block a vector lies, and a tie would be decided by that.
+    last bits on where in a block a vector lies, and a tie would be decided by that. Candidates that are asked block
+    after block are best given as float64: they are not copied.
     """
-    return (queries.astype(np.float64) @ candidates.astype(np.float64).T).astype(np.float32)
+    exact = candidates.astype(np.float64, copy=False)
+    return (queries.astype(np.float64, copy=False) @ exact.T).astype(np.float32)

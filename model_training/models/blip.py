@@ -209,12 +209,6 @@ def read_json(path: str) -> dict[str, Any]:
     return read_config(path, "name a BlipConfig (.json)")
 
 
-def sized_options(path: str) -> dict[str, dict[str, Any]]:
-    """With which options a model of this size is trained when the recipe does not say, by objective."""
-    said: dict[str, dict[str, Any]] = {} if Path(path).is_dir() else read_json(path).get("options", {})
-    return said
-
-
 def as_config(data: dict[str, Any], path: str) -> Any:
     try:
         return transformers.BlipConfig.from_dict({**data, "dtype": "float32"})

@@ -34,7 +34,7 @@ def trained_spec(family: str, arch: str, name: str, path: str, sha256: str | Non
     It has learnt from CLIP's own transform, whatever the published weights of its architecture want.
     """
     kind = WHOLE[family]
-    seen = {"preprocess": CLIP} if issubclass(kind, OpenClipSpec) else {}
+    seen: dict[str, Any] = {"preprocess": CLIP} if issubclass(kind, OpenClipSpec) else {}
     return kind(name, arch, path, sha256=sha256, batch=batch, **seen)
 
 

@@ -23,6 +23,14 @@ def cores() -> int:
     return max(1, min(int(granted), here)) if granted.isdigit() else here
 
 
+def best_at_once(batches: Iterable[int], on_gpu: bool | None = None) -> int:
+    """How many rows models of these batch sizes are best given in one call; what a pass on a GPU lacks is padding."""
+    from model_training import libraries
+
+    on_gpu = libraries.torch.cuda.is_available() if on_gpu is None else on_gpu
+    return max((size if on_gpu else min(size, PASS) for size in batches), default=1)
+
+
 def helpers() -> int:
     """Threads that make ready what a model of this process sees: one for each core, or BESIDE_GPU for a GPU."""
     from model_training import libraries

@@ -15,7 +15,8 @@ LONGEST = 30  # tokens, unless more or less are asked for
 
 @dataclass(frozen=True)
 class Generation:
-    """Lengths are in tokens, the start token and the prompt among them, the end token not, as in transformers.
+    """Lengths are in tokens, the start token and the prompt among them, as in transformers. `min_length` counts the
+    tokens before the end token; `max_length` is the room for all, where the end token takes a place too.
 
     A model fixes them by `fitted` before it writes. `repetition_penalty` None is BLIP's: 1.1 when sampling, else 1.
     `seed` bears on nucleus sampling alone.
@@ -66,4 +67,4 @@ def fitted(settings: Generation, prompt: int, places: int, name: str) -> Generat
             f"model {name!r}: max_length {length}, with a prompt of {prompt} tokens and {places} places",
             f"set max_length between {prompt + 1} and {places}",
         )
-    return replace(settings, max_length=length)
+    return replace(settings, max_length=length, min_length=min(settings.min_length, length - 1))

@@ -44,7 +44,7 @@ class OpenClipSpec(Weights):
 
     @property
     def identity(self) -> str:
-        """sha256 over architecture, weights, transform and tokenizer. Raises InputError for what is missing or refused."""
+        """sha256 over architecture, weights, transform, tokenizer. Raises InputError for what is missing or refused."""
         transform, quick_gelu = self.wanted
         use = (transform, quick_gelu, tuple(folder_content(folder) for folder in self._folders()))
         return identity_with(super().identity, use) if any(use) else super().identity
@@ -109,6 +109,7 @@ def load(spec: OpenClipSpec, device: str) -> tuple[Any, Any, Any]:
     tensors = tensor_names(weights) if local else []
     transform_settings, quick_gelu = spec.wanted
     _refuse_hub(spec, open_clip.get_model_config(arch))
+    tokenizer = tokenizer_of(arch, spec.allow_download, spec.tokenizer)
     try:
         model, _, transform = open_clip.create_model_and_transforms(
             arch,
@@ -122,7 +123,6 @@ def load(spec: OpenClipSpec, device: str) -> tuple[Any, Any, Any]:
         )
         if local:
             open_clip.load_checkpoint(model, weights, strict=True)
-        tokenizer = tokenizer_of(arch, spec.tokenizer)
     except (RuntimeError, ValueError, TypeError, OSError, KeyError, AttributeError, AssertionError) as error:
         reason = (str(error).strip() or type(error).__name__).splitlines()[0]
         raise InputError(
@@ -137,19 +137,14 @@ def _biased(tensors: Sequence[str]) -> dict[str, float]:
     return {"init_logit_bias": 0.0} if "logit_bias" in tensors else {}
 
 
-def _refuse_hub(spec: OpenClipSpec, config: dict[str, Any]) -> None:
-    """Raises InputError for an architecture that would be looked up on a hub, and for a tokenizer that is not there."""
-    if spec.tokenizer and not os.path.isdir(spec.tokenizer):
-        raise InputError(f"model {spec.name!r}: there is no folder {spec.tokenizer}", "put the tokenizer's files there")
-    text = config.get("text_cfg")
-    for key in OF_A_HUB if isinstance(text, dict) and not spec.allow_download else ():
-        name = text.get(key)
-        if name and not os.path.isdir(name) and not (spec.tokenizer and key == "hf_tokenizer_name"):
-            own = "name a folder with its files as `tokenizer`" if key == "hf_tokenizer_name" else "use another `arch`"
-            raise InputError(
-                f"model {spec.name!r}: {spec.arch} asks a hub for {name} ({key})",
-                f"{own}, or say `allow_download: true`",
-            )
+def _refuse_hub(spec: OpenClipSpec, config: Any) -> None:
+    """Raises InputError for a text tower whose config would be asked of a hub, and may not be."""
+    name = config["text_cfg"].get("hf_model_name")
+    if name and not spec.allow_download and not os.path.isdir(name):
+        raise InputError(
+            f"model {spec.name!r}: {spec.arch} asks a hub for the config of {name}",
+            "say `allow_download: true`, or write a model config (.json) whose hf_model_name is a folder",
+        )
 
 
 def _no_pretrained_warning(record: logging.LogRecord) -> bool:

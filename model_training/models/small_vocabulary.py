@@ -5,6 +5,7 @@ CLIP's file lists its merges in the order in which they were learned, most frequ
 """
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 from curate.errors import InputError
@@ -53,18 +54,32 @@ class SmallVocabulary(SimpleTokenizer):
         return str(super().decode([int(t) for t in tokens if int(t) not in skip])).strip()
 
 
-def tokenizer_of(arch: str, folder: str | None = None) -> Any:
+def tokenizer_of(arch: str, allow_download: bool = False, folder: str | None = None) -> Any:
     """An open_clip architecture's tokenizer: a small vocabulary where its config names none and has fewer than CLIP.
 
-    `folder` holds the files of the one that its config names.
+    `folder` holds the files of the one that the config names. Raises InputError for one that a hub would be asked for
+    and that may not be downloaded, and for one that cannot be read.
     """
-    config = open_clip.get_model_config(arch) or {}
-    text = config.get("text_cfg", {})
-    if text.get("hf_tokenizer_name") and folder:
-        how = text.get("tokenizer_kwargs", {})
-        mode = text.get("tokenizer_mode")
-        length = text.get("context_length", DEFAULT_CONTEXT_LENGTH)
-        return HFTokenizer(folder, context_length=length, tokenizer_mode=mode, **how)
-    if text.get("hf_tokenizer_name") or text.get("vocab_size", CLIP_SIZE) >= CLIP_SIZE:
-        return open_clip.get_tokenizer(arch)
-    return SmallVocabulary(text["vocab_size"], text["context_length"])
+    text = (open_clip.get_model_config(arch) or {}).get("text_cfg", {})
+    named = folder or text.get("hf_tokenizer_name")
+    try:
+        if named:
+            _refuse_hub(arch, named, allow_download)
+            length = text.get("context_length", DEFAULT_CONTEXT_LENGTH)
+            mode, options = text.get("tokenizer_mode"), text.get("tokenizer_kwargs", {})
+            return HFTokenizer(named, context_length=length, tokenizer_mode=mode, **options)
+        if text.get("vocab_size", CLIP_SIZE) >= CLIP_SIZE:
+            return open_clip.get_tokenizer(arch)
+        return SmallVocabulary(text["vocab_size"], text["context_length"])
+    except (OSError, ValueError, TypeError, KeyError, AttributeError, ImportError) as error:
+        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
+        raise InputError(f"{arch}: no tokenizer: {reason}", "correct text_cfg, or the tokenizer's folder") from error
+
+
+def _refuse_hub(arch: str, named: str, allow_download: bool) -> None:
+    if not allow_download and not Path(named).is_dir():
+        raise InputError(
+            f"{arch}: there is no folder {named}, and its tokenizer would be asked of a hub",
+            "fetch the tokenizer's files and name their folder, as the model's `tokenizer` or as hf_tokenizer_name in "
+            "a model config (.json); or say `allow_download: true`",
+        )

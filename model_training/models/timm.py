@@ -1,7 +1,7 @@
 """An image encoder by timm's own model and transform code: DINOv2 and everything else that timm builds.
 
 The vector is what timm gives with `num_classes=0`, the pooled features (of a DINOv2 the class token), made unit
-length. With `allow_download` and no file of weights, timm's own hub loading is used.
+length. With `allow_download` and no file of weights, timm's own hub loading is used, of the tag that `weights` names.
 """
 
 import os
@@ -35,7 +35,7 @@ class TimmEncoder:
         self._model, transform = load(spec)
         self._images = Preprocessing(transform)
         self._model.to(self._batches.device)
-        self.width = int(self._model.num_features)
+        self.width = int(self._model.head_hidden_size)  # of what it gives; num_features may be a layer's before that
 
     def encode_images(self, images: Sequence[Image]) -> np.ndarray:
         return self._batches.run(images, self._forward, self.width, self._images.gather)
@@ -75,10 +75,10 @@ def load(spec: TimmSpec) -> tuple[Any, Any]:
     if not local and not spec.allow_download:
         raise InputError(f"model {spec.name!r}: there is no file {spec.weights}")
     try:
-        model = create(spec.arch, pretrained=not local)
+        model = create(spec.arch, pretrained=not local, tag=None if local else _tag(spec))
         if local:
             model.load_state_dict(without_classifier(weights, model), strict=True)
-    except (RuntimeError, ValueError, OSError, KeyError) as error:
+    except (RuntimeError, ValueError, TypeError, OSError, KeyError, AttributeError, AssertionError) as error:
         reason = (str(error).strip() or type(error).__name__).splitlines()[0]
         raise InputError(
             f"model {spec.name!r}: {spec.weights} does not load as {spec.arch}: {reason}",
@@ -86,3 +86,16 @@ def load(spec: TimmSpec) -> tuple[Any, Any]:
         ) from error
     data = timm.data.resolve_model_data_config(model)
     return model.eval(), timm.data.create_transform(**data, is_training=False)
+
+
+def _tag(spec: TimmSpec) -> str:
+    """Which of the architecture's pretrained weights are meant: `weights` is a tag of timm's, or a name with one."""
+    import timm
+
+    base = config(spec.arch)["architecture"].partition(".")[0]
+    tags = [name.partition(".")[2] for name in timm.list_pretrained(f"{base}.*")]
+    tag = spec.weights.removeprefix(f"{base}.")
+    if tag not in tags:
+        there = f"timm has {', '.join(tags)}" if tags else "name the path of a .safetensors file"
+        raise InputError(f"model {spec.name!r}: there is no file {spec.weights}, and no such weights of {base}", there)
+    return tag

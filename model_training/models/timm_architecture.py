@@ -29,8 +29,9 @@ def config(arch: str) -> dict[str, Any]:
     return found
 
 
-def create(arch: str, pretrained: bool = False, **args: Any) -> Any:
-    """timm's model without a classifier; `args` win over the file's `model_args`.
+def create(arch: str, pretrained: bool = False, tag: str | None = None, **args: Any) -> Any:
+    """timm's model without a classifier, `tag` in the place of the architecture's own where one is named; `args` win
+    over the file's `model_args`.
 
     Raises InputError for an unknown architecture, and what timm raises for arguments that it does not take.
     """
@@ -42,7 +43,8 @@ def create(arch: str, pretrained: bool = False, **args: Any) -> Any:
     if "pretrained_cfg" in said:
         seen = said["pretrained_cfg"].items()  # JSON has no tuples, which timm has here
         given["pretrained_cfg_overlay"] = {key: tuple(v) if isinstance(v, list) else v for key, v in seen}
-    return timm.create_model(said["architecture"], pretrained=pretrained, **given)
+    name = said["architecture"] if tag is None else f"{said['architecture'].partition('.')[0]}.{tag}"
+    return timm.create_model(name, pretrained=pretrained, **given)
 
 
 def without_classifier(path: str, model: Any) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 """The last blocks of a timm vision transformer, as DINOv2's linear evaluation reads them (dinov2/eval/linear.py)."""
 
+import inspect
 from typing import Any
 
 from model_training.libraries import torch
@@ -7,6 +8,9 @@ from model_training.libraries import torch
 
 def blocks_of(model: Any) -> int:
     """How many blocks with a [CLS] token it has; 0 for a model of another kind."""
+    shown = getattr(model, "forward_intermediates", None)
+    if shown is None or "return_prefix_tokens" not in inspect.signature(shown).parameters:
+        return 0  # XCiT's and CaiT's [CLS] comes in after the blocks
     has_cls = getattr(model, "num_prefix_tokens", 0) and getattr(model, "cls_token", None) is not None
     return len(getattr(model, "blocks", ())) if has_cls else 0
 

@@ -5,6 +5,7 @@ from typing import Any, ClassVar
 from model_training.losses.align import align_loss
 from model_training.trainers.contrastive import Contrastive
 from model_training.trainers.contrastive_options import AlignOptions
+from model_training.trainers.options import options_of
 from model_training.trainers.plan import Plan
 
 
@@ -20,7 +21,7 @@ class Align(Contrastive):
 
     def __init__(self, plan: Plan, seed: int, device: Any) -> None:
         super().__init__(plan, seed, device)
-        self.label_smoothing = AlignOptions(**self.options).label_smoothing
+        self.label_smoothing = options_of(AlignOptions, plan).label_smoothing
 
     def contrast(self, images: Any, texts: Any) -> Any:
         temperature = (-self.model.logit_scale).exp()

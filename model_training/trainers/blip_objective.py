@@ -1,9 +1,9 @@
 """What BLIP's objectives share (arXiv 2201.12086): the model, its images and texts, what is written of it."""
 
 from functools import partial
-from typing import Any, ClassVar, get_args
+from pathlib import Path
+from typing import Any, ClassVar
 
-from curate.errors import InputError
 from curate.uid import draw_int
 from model_training.libraries import torch
 from model_training.losses.blip_lm import lm_sums, with_first_token
@@ -11,10 +11,11 @@ from model_training.models import blip
 from model_training.models.blip_inference import CLIP_MEAN, CLIP_STD
 from model_training.models.blip_tokens import clean_caption
 from model_training.trainers.blip_initial import initial
-from model_training.trainers.blip_options import Augment, BlipCaptionerOptions, BlipMatcherOptions, BlipOptions
+from model_training.trainers.blip_options import BlipCaptionerOptions, BlipMatcherOptions, BlipOptions
 from model_training.trainers.blip_views import views_of
 from model_training.trainers.gather import gathered
 from model_training.trainers.objective import Inputs, Objective, normalised
+from model_training.trainers.options import options_of
 from model_training.trainers.plan import Plan
 from model_training.trainers.schedule import cosine
 
@@ -35,12 +36,7 @@ class BlipObjective(Objective):
 
     def __init__(self, plan: Plan, seed: int, device: Any) -> None:
         super().__init__(plan, seed)
-        sized = blip.sized_options(plan.arch).get(plan.objective, {})
-        self.said: Any = self.OPTIONS(**{**sized, **self.options})
-        if self.said.augment not in get_args(Augment):
-            raise InputError(
-                f"{plan.objective} has no augment {self.said.augment!r}", f"choose one of {get_args(Augment)}"
-            )
+        self.said: Any = options_of(self.OPTIONS, plan, None if Path(plan.arch).is_dir() else blip.read_json(plan.arch))
         torch.manual_seed(draw_int(seed, "", "init"))
         self.model: Any = initial(plan, self.WITHOUT)
         side = int(self.model.config.vision_config.image_size)

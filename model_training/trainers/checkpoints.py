@@ -7,12 +7,13 @@ where in the data. There is no pointer to the latest: what lies there and verifi
 import json
 import posixpath
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from curate.errors import InputError
 from curate.files import Folder, canonical_json, sha256
 from model_training.data.order import Position
+from model_training.trainers.plan import FINISHED, WEIGHTS, Trained
 
 KEPT = 2
 START = Position()
@@ -89,6 +90,34 @@ class States:
         for name in sorted(self.folder.names(self.under), key=lambda name: not name.endswith(".json")):
             if posixpath.splitext(name)[0] not in kept:
                 self.folder.remove(self._at(name))
+
+    def _at(self, name: str) -> str:
+        return posixpath.join(self.under, name)
+
+
+@dataclass(frozen=True)
+class Finished:
+    """What is told of finished weights beside them, written last: the job's identity, their sha256, its numbers.
+
+    Whoever asked for them may die before it enters them anywhere; asked again, it is told the same.
+    """
+
+    folder: Folder
+    under: str
+    identity: str
+
+    def save(self, trained: Trained) -> None:
+        # Without its seconds: a training that was killed and resumed leaves the same files as one that was not.
+        self.folder.write(self._at(FINISHED), canonical_json(asdict(replace(trained, seconds=0.0))))
+
+    def load(self) -> Trained | None:
+        """None where there is none, it is another job's, or the weights are not those any more."""
+        try:
+            told = Trained(**json.loads(self.folder.read(self._at(FINISHED))))
+            sound = told.identity == self.identity and self.folder.sha256(self._at(WEIGHTS)) == told.sha256
+        except (ValueError, TypeError, InputError, FileNotFoundError):
+            return None
+        return told if sound else None
 
     def _at(self, name: str) -> str:
         return posixpath.join(self.under, name)

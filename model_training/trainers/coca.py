@@ -8,6 +8,7 @@ from model_training.trainers.clip import Clip
 from model_training.trainers.contrastive_options import CocaOptions
 from model_training.trainers.gather import gathered
 from model_training.trainers.objective import Inputs
+from model_training.trainers.options import options_of
 from model_training.trainers.plan import Plan
 
 
@@ -19,7 +20,7 @@ class Coca(Clip):
 
     def __init__(self, plan: Plan, seed: int, device: Any) -> None:
         super().__init__(plan, seed, device)
-        self.weighed = CocaOptions(**self.options)
+        self.weighed = options_of(CocaOptions, plan)
         self._parts: dict[str, Any] = {}
 
     def initialise(self) -> None:

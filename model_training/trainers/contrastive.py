@@ -36,6 +36,7 @@ class Contrastive(Objective):
     def __init__(self, plan: Plan, seed: int, device: Any) -> None:
         super().__init__(plan, seed)
         arch = register(open_clip, plan.arch)
+        self.tokenize = tokenizer_of(arch, plan.init is not None and plan.init.allow_download)
         torch.manual_seed(draw_int(seed, "", "init"))
         try:
             # Never a download: neither whole weights nor a tower's.
@@ -47,7 +48,7 @@ class Contrastive(Objective):
                 output_dict=True,
                 **self.INITIAL,
             )
-        except (RuntimeError, ValueError, OSError, KeyError, TypeError, AssertionError) as error:
+        except (RuntimeError, ValueError, OSError, KeyError, TypeError, AttributeError, AssertionError) as error:
             reason = (str(error).strip() or type(error).__name__).splitlines()[0]
             raise InputError(f"{plan.arch}: cannot be built: {reason}", "correct train.model") from error
         if hasattr(self.model, "text_decoder") != self.DECODES:
@@ -58,7 +59,6 @@ class Contrastive(Objective):
         seen = open_clip.get_model_preprocess_cfg(self.model)
         self.side = _side(plan.arch, seen)
         self.views = Square(self.side, plan.crop_area, plan.flip)
-        self.tokenize = tokenizer_of(arch)
         for name in ("mean", "std"):
             self.register_buffer(name, torch.tensor(seen[name]).view(3, 1, 1), persistent=False)
         self.to(device)

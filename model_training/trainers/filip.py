@@ -12,8 +12,9 @@ from model_training.libraries import torch
 from model_training.losses.filip import filip_loss, strongest_tokens
 from model_training.trainers.clip import Clip
 from model_training.trainers.contrastive_options import FilipOptions
-from model_training.trainers.gather import gathered
+from model_training.trainers.gather import gathered, workers
 from model_training.trainers.objective import Inputs
+from model_training.trainers.options import options_of
 from model_training.trainers.plan import Plan
 
 
@@ -21,15 +22,15 @@ class Filip(Clip):
     """Image tokens are all of the tower's. Text tokens are those after the start and up to the end token, it included.
 
     The start token is left out because a text tower that sees only what came before gives it the same embedding in
-    every text: near to every image's, it would be the one that is kept. Which tokens are sent to other workers is
-    decided among `chosen_among` pairs and not among a worker's, so the number of workers does not bear on the loss
-    where `chosen_among` divides their rows.
+    every text: near to every image's, it would be the one that is kept. Which tokens are kept is decided among
+    `chosen_among` pairs of the whole batch and not among a worker's, so the number of workers does not bear on the
+    loss. Where it divides their rows, only kept tokens are sent to other workers; else all are, once, to decide.
     Raises InputError for towers whose pooled features are not made of tokens by one projection.
     """
 
     def __init__(self, plan: Plan, seed: int, device: Any) -> None:
         super().__init__(plan, seed, device)
-        self.chosen = FilipOptions(**self.options)
+        self.chosen = options_of(FilipOptions, plan)
         if reason := _not_of_tokens(self.model, self.side):
             raise InputError(
                 f"{plan.arch}: {reason}", "filip wants a ViT, or a timm trunk with a pool and a projection"
@@ -52,21 +53,37 @@ class Filip(Clip):
 
     def loss(self, *encoded: Any) -> Any:
         image, text, images, texts, real = encoded
-        kept = [self._strongest(*part) for part in self._groups(images.float(), texts.float(), real)]
-        images, texts, real = (torch.cat(parts) for parts in zip(*kept, strict=True))
+        images, texts, real = self._kept(images.float(), texts.float(), real)
         whole = gathered(real.to(torch.uint8)).bool()
         loss = filip_loss(gathered(images), gathered(texts), whole, self.model.logit_scale.exp())
         if self.chosen.pooled_weight:
             loss = loss + self.chosen.pooled_weight * super().loss(image, text)
         return loss
 
-    def _groups(self, *tensors: Any) -> list[tuple[Any, ...]]:
-        return list(zip(*(tensor.split(self.chosen.chosen_among) for tensor in tensors), strict=True))
+    def _kept(self, images: Any, texts: Any, real: Any) -> tuple[Any, Any, Any]:
+        """The strongest tokens of this worker's rows: (rows, k, d), (rows, l, d), (rows, l) bool."""
+        size, rows = self.chosen.chosen_among, len(images)
+        first, of_all = 0, (images, texts, real)
+        if workers() > 1 and rows % size:
+            first = torch.distributed.get_rank() * rows
+            with torch.no_grad():
+                of_all = gathered(images), gathered(texts), gathered(real.to(torch.uint8)).bool()
+        kept = []
+        for start in range(first - first % size, first + rows, size):
+            mine = slice(max(start - first, 0), start + size - first)
+            group = (tensor[start : start + size] for tensor in of_all)
+            kept.append(self._strongest((images[mine], texts[mine], real[mine]), *group))
+        return tuple(torch.cat(parts) for parts in zip(*kept, strict=True))  # type: ignore[return-value]
 
-    def _strongest(self, images: Any, texts: Any, real: Any) -> tuple[Any, Any, Any]:
-        share, all_real = self.chosen.kept_share, torch.ones(images.shape[:2], dtype=torch.bool, device=images.device)
-        best, _ = strongest_tokens(images, all_real, texts, real, share=share)
-        return best, *strongest_tokens(texts, real, images, all_real, share=share)
+    def _strongest(self, rows: tuple[Any, Any, Any], images: Any, texts: Any, real: Any) -> tuple[Any, Any, Any]:
+        """Of `rows`, among those of a group that they belong to."""
+        share, mine = self.chosen.kept_share, rows[2]
+        best, _ = strongest_tokens(rows[0], _every(rows[0]), texts, real, share=share)
+        return best, *strongest_tokens(rows[1], mine, images, _every(images), share=share)
+
+
+def _every(tokens: Any) -> Any:
+    return torch.ones(tokens.shape[:2], dtype=torch.bool, device=tokens.device)
 
 
 def of_image(tower: Any, pixels: Any) -> tuple[Any, Any]:

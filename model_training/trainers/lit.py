@@ -12,6 +12,7 @@ from model_training.libraries import torch
 from model_training.trainers.clip import Clip
 from model_training.trainers.contrastive_options import LitOptions
 from model_training.trainers.objective import Inputs
+from model_training.trainers.options import options_of
 from model_training.trainers.plan import Plan
 
 KEPT_BYTES = 1 << 28  # of embeddings, on the device
@@ -29,7 +30,7 @@ class Lit(Clip):
         if plan.init is None or plan.init_part == "text":
             raise InputError("lit locks an image tower that it does not train", "set train.init, of all or the image")
         super().__init__(plan, seed, device)
-        options = LitOptions(**self.options)
+        options = options_of(LitOptions, plan)
         tower = self.model.visual
         trunk_alone = any(f"visual.{name}" not in self.loaded for name, _ in tower.named_parameters())
         self.learns_projection = options.learn_projection or trunk_alone

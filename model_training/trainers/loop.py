@@ -10,6 +10,7 @@ import posixpath
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
+from dataclasses import replace
 from typing import Any
 
 import safetensors.torch
@@ -24,7 +25,7 @@ from model_training.data.pixels import Pixels, shared
 from model_training.libraries import torch
 from model_training.trainers import optimizers
 from model_training.trainers.backward import Backward
-from model_training.trainers.checkpoints import Standing, States
+from model_training.trainers.checkpoints import Finished, Standing, States
 from model_training.trainers.ema import MovingAverage
 from model_training.trainers.gather import average_gradients
 from model_training.trainers.logs import Log, is_told
@@ -34,6 +35,7 @@ from model_training.trainers.plan import STATE, WEIGHTS, Job, Plan, Progress, Tr
 
 AVERAGED = 20  # steps whose mean loss is told
 BAD_IN_A_ROW = 5  # updates that are not finite, and the training is given up
+SOME = 3  # pairs of a batch that an error names
 REPORT_SECONDS = 0.5
 
 Report = Callable[[Progress], None]
@@ -51,7 +53,19 @@ def train(
     that is not finite five times in a row.
     """
     with _torch_as_planned(job.plan) as device:
+        if done := _finished(job, rank, workers):
+            if report:
+                report(Progress(job.name, done.steps, done.steps, done.loss, 0.0))
+            return done
         return _Training(job, device, rank, workers).run(report, stopped)
+
+
+def _finished(job: Job, rank: int, workers: int) -> Trained | None:
+    """What an earlier call made whole, where whoever asked did not live to hear it."""
+    told = [Finished(job.folder, job.under, job.identity).load() if rank == 0 else None]
+    if workers > 1:
+        dist.broadcast_object_list(told, src=0)
+    return replace(told[0], job=job.name) if told[0] else None
 
 
 class _Training:
@@ -144,16 +158,24 @@ class _Training:
         return total / self.workers, int(undecodable), bool(halted)
 
     def _skip(self, batch: Batch, log: Log, loss: float, norm: float) -> None:
-        standing = self.standing
+        standing, keys = self.standing, self._everyones(batch.keys)
         standing.skipped += 1
         standing.skipped_in_a_row += 1
-        log.skipped(standing.step + 1, loss, norm, batch.keys)
+        log.skipped(standing.step + 1, loss, norm, keys)
         if standing.skipped_in_a_row >= BAD_IN_A_ROW:
             raise InputError(
                 f"{self.job.name}: step {standing.step + 1}: the loss or its gradient was not finite "
-                f"{BAD_IN_A_ROW} times in a row (loss {loss}, gradient {norm})",
+                f"{BAD_IN_A_ROW} times in a row (loss {loss}, gradient {norm}; pairs {_some(keys)})",
                 "set train.lr lower, or train.warmup higher",
             )
+
+    def _everyones(self, keys: tuple[str, ...]) -> tuple[str, ...]:
+        """All workers skip the same update, so all come here together."""
+        if self.workers == 1:
+            return keys
+        found: list[Any] = [None] * self.workers
+        dist.all_gather_object(found, keys)
+        return tuple(key for part in found for key in part)
 
     # -- telling -----------------------------------------------------------------------------------
     def _progress(self, pace: float) -> Progress:
@@ -163,7 +185,7 @@ class _Training:
 
     def _log(self, log: Log, pace: float) -> None:
         step = self.standing.step
-        if not self.standing.losses or not is_told(step, self.plan.steps):
+        if self.standing.skipped_in_a_row or not is_told(step, self.plan.steps):
             return
         numbers = {
             "samples": step * self.plan.batch,
@@ -204,10 +226,7 @@ class _Training:
             self.average.into(self.objective)
         data = safetensors.torch.save(_whole(self.objective.weights()), metadata={"format": "pt"})
         standing = self.standing
-        if self.rank == 0:
-            self.job.folder.write(posixpath.join(self.job.under, WEIGHTS), data)
-            self.states.clear()
-        return Trained(
+        trained = Trained(
             job=self.job.name,
             identity=self.identity,
             steps=standing.step,
@@ -220,6 +239,11 @@ class _Training:
             sha256=sha256(data),
             bytes=len(data),
         )
+        if self.rank == 0:
+            self.job.folder.write(posixpath.join(self.job.under, WEIGHTS), data)
+            Finished(self.job.folder, self.job.under, self.identity).save(trained)
+            self.states.clear()
+        return trained
 
 
 @contextmanager
@@ -247,6 +271,10 @@ def _whole(tensors: dict[str, Any]) -> dict[str, Any]:
         found[name] = here.clone() if here.data_ptr() in seen else here
         seen.add(here.data_ptr())
     return found
+
+
+def _some(keys: tuple[str, ...]) -> str:
+    return ", ".join(keys[:SOME]) + (f" and {len(keys) - SOME} more" if len(keys) > SOME else "")
 
 
 def _mean(losses: list[float]) -> float:

@@ -10,6 +10,7 @@ from typing import Any
 from model_training.losses.mammut import focal_contrastive_loss
 from model_training.trainers.contrastive import Contrastive
 from model_training.trainers.contrastive_options import MammutOptions
+from model_training.trainers.options import options_of
 from model_training.trainers.plan import Plan
 
 
@@ -18,7 +19,7 @@ class Mammut(Contrastive):
 
     def __init__(self, plan: Plan, seed: int, device: Any) -> None:
         super().__init__(plan, seed, device)
-        self.gamma = MammutOptions(**self.options).gamma
+        self.gamma = options_of(MammutOptions, plan).gamma
 
     def contrast(self, images: Any, texts: Any) -> Any:
         return focal_contrastive_loss(images, texts, (-self.model.logit_scale).exp(), gamma=self.gamma)

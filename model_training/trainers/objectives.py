@@ -1,9 +1,12 @@
 """The objectives by name: where each is, what it trains and with which options. Holds no torch."""
 
 import importlib
+import os
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from curate.errors import InputError
+from model_training.data.captions import Captions
 from model_training.models.sizes import SIZES
 from model_training.trainers import blip_options as blip
 from model_training.trainers import contrastive_options as contrastive
@@ -59,8 +62,36 @@ OBJECTIVES: dict[str, Known] = {
 }
 
 
+def meaningless(plan: Plan) -> tuple[str, str] | None:
+    """What the plan says that has no meaning to its objective, and what to say instead."""
+    known, name = OBJECTIVES[plan.objective], plan.objective
+    if known.family in ("timm", "blip") and plan.crop_area != 1:
+        option = "global_scale and options.local_scale" if known.family == "timm" else "crop_scale"
+        return f"{name} does not crop by train.crop_area", f"set options.{option} instead"
+    if known.family != "timm":
+        return None
+    if plan.ema is not None:
+        return f"{name} writes its teacher, a moving average already", "leave out train.ema"
+    if plan.captions != Captions():
+        return f"{name} reads no texts", "leave out train.captions"
+    if plan.init is not None and plan.init_part == "text":
+        return f"{name} has no text tower", "leave out train.init.part"
+    if plan.init is not None and plan.init.allow_download and not _is_file(plan.init.weights):
+        return (
+            f"{name} starts from a file, and there is none of the name {plan.init.weights}",
+            "save timm's weights by safetensors.torch.save_file, and name that file in train.init.weights",
+        )
+    return None
+
+
+def _is_file(weights: str) -> bool:
+    return "://" in weights or os.path.isfile(weights)
+
+
 def build(plan: Plan, seed: int, device: Any) -> Any:
-    """The plan's `Objective`, on the device."""
+    """The plan's `Objective`, on the device. Raises InputError, as its class does, and for what is `meaningless`."""
+    if wrong := meaningless(plan):
+        raise InputError(*wrong)
     known = OBJECTIVES[plan.objective]
     made = getattr(importlib.import_module(f"model_training.trainers.{known.module}"), known.name)
     return made(plan, seed, device)

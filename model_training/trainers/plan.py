@@ -9,9 +9,10 @@ from model_training.data.captions import Captions
 from model_training.data.hold_out import HoldOut
 from model_training.models.weights import Weights, architecture
 
-VERSION = 2  # of the training code: raised when the same job gives other weights
+VERSION = 3  # of the training code: raised when the same job gives other weights
 WEIGHTS = "checkpoint.safetensors"
 STATE = "state"
+FINISHED = "finished.json"
 
 
 @dataclass(frozen=True)

@@ -16,6 +16,7 @@ from model_training.models.dino_head import DinoHead
 from model_training.models.timm_architecture import config, create, without_classifier
 from model_training.trainers.objective import Inputs, Objective, normalised
 from model_training.trainers.optimizers import Group, decayed_by_shape
+from model_training.trainers.options import options_of
 from model_training.trainers.plan import Plan
 from model_training.trainers.schedule import dino_learning_rate
 from model_training.trainers.self_distillation_options import DinoOptions
@@ -23,6 +24,7 @@ from model_training.trainers.self_distillation_options import DinoOptions
 import timm  # isort: skip  (after libraries, which mends torchvision)
 
 A_VIT = "train one of timm's vit_*, such as vit_small_patch16_224, or a size: tiny, small"
+UNBUILDABLE = (RuntimeError, ValueError, OSError, KeyError, TypeError, AttributeError, AssertionError)
 SMALL_SIDE = 96  # px, of local crops where the large ones have 224
 
 
@@ -37,10 +39,7 @@ class SelfDistillation(Objective):
 
     def __init__(self, plan: Plan, seed: int, device: Any) -> None:
         super().__init__(plan, seed)
-        if plan.ema is not None:
-            raise InputError(f"{plan.objective} writes its teacher, a moving average already", "leave out train.ema")
-        sized = config(plan.arch).get("options", {}).get(plan.objective, {})
-        self.said: Any = self.OPTIONS(**{**sized, **self.options})
+        self.said: Any = options_of(self.OPTIONS, plan, config(plan.arch))
         torch.manual_seed(draw_int(seed, "", "init"))
         vit = _vit(plan, drop_path_rate=self.said.drop_path)
         self.student: Any = torch.nn.ModuleDict({"backbone": vit, **self.heads(vit.num_features)})
@@ -66,7 +65,7 @@ class SelfDistillation(Objective):
         small = said.local_side or max(1, round(side * SMALL_SIDE / PUBLISHED / patch)) * patch
         if small % patch:
             raise InputError(f"local crops of {small} px are not whole patches of {patch}", "change options.local_side")
-        return MultiCrop(side, small, said.local_crops, tuple(said.global_scale), tuple(said.local_scale))
+        return MultiCrop(side, small, said.local_crops, said.global_scale, said.local_scale, self.plan.flip)
 
     # -- pixels to answers -------------------------------------------------------------------------
     def large(self, inputs: Inputs) -> Any:
@@ -168,11 +167,13 @@ def by_row(tensor: Any, rows: int) -> Any:
 
 def _vit(plan: Plan, **args: Any) -> Any:
     init = plan.init
+    if init is not None:
+        _ = init.identity  # refuses what is missing, is a pickle or has another sha256
     try:
         vit = create(plan.arch, pretrained=False, dynamic_img_size=True, **args)
         if init is not None:
             vit.load_state_dict(without_classifier(init.here(), vit), strict=True)
-    except (RuntimeError, ValueError, OSError, KeyError, TypeError, AssertionError) as error:
+    except UNBUILDABLE as error:
         reason = (str(error).strip() or type(error).__name__).splitlines()[0]
         what = plan.arch if init is None else f"{init.weights} as {plan.arch}"
         raise InputError(f"{what}: cannot be built as a ViT: {reason}", A_VIT) from error

@@ -8,6 +8,7 @@ from model_training.trainers.contrastive import Contrastive
 from model_training.trainers.contrastive_options import SiglipOptions
 from model_training.trainers.gather import workers
 from model_training.trainers.optimizers import Group, decayed_by_shape
+from model_training.trainers.options import options_of
 from model_training.trainers.plan import Plan
 
 import open_clip.loss  # isort: skip  (after libraries, which mends torchvision)
@@ -25,7 +26,7 @@ class Siglip(Contrastive):
 
     def __init__(self, plan: Plan, seed: int, device: Any) -> None:
         super().__init__(plan, seed, device)
-        self.image_lr_scale = SiglipOptions(**self.options).image_lr_scale
+        self.image_lr_scale = options_of(SiglipOptions, plan).image_lr_scale
 
     def loss(self, *encoded: Any) -> Any:
         """This worker's images with everybody's texts, which go round: the workers' mean is the whole batch's.

@@ -156,6 +156,8 @@ def evaluate(
     json: Json = False,
 ) -> None:
     """Evaluate the trained models of a run and of its arms, with intervals."""
+    if not data and (given := [n for n, v in (("--kind", kind), ("--classes", classes), ("--train", learn)) if v]):
+        raise typer.BadParameter(f"{given[0]} is of another set: give --data too, or take it out")
     from pipelines.cli.training import evaluate_run, other_set
 
     evaluate_run(run, other_set(data, kind, classes, learn) if data else None, set or [], json)

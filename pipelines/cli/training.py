@@ -10,6 +10,7 @@ from pydantic import ValidationError
 from curate.errors import InputError
 from curate.report.terminal import rounds_table
 from model_training.data.shards import shard_files
+from model_training.evaluation.effective_robustness import LEAST
 from model_training.evaluation.evaluate import Evaluation, evaluate, load
 from pipelines import comparison as cmp
 from pipelines.cli.check import loaded
@@ -26,8 +27,9 @@ from pipelines.recipe import Recipe
 from pipelines.recipe_eval import Evaluation as Entry
 from pipelines.recipe_training import Loop as LoopSection
 from pipelines.replay import replay
+from pipelines.robustness import METRIC as ROBUSTNESS
 from pipelines.robustness import robustness
-from pipelines.train import fit, on_files, tasks_of, weights
+from pipelines.train import fit, is_planned, on_files, tasks_of, weights
 from pipelines.workspace import COMPARED, Workspace, arm_folder
 
 RESERVED = {*cmp.ORDER, COMPARED}
@@ -110,6 +112,8 @@ def evaluate_run(run: str, given: Evaluation | None, changes: list[str], json: b
     else:
         columns = ("arm", "eval", "metric", "mean", "low", "high", "n")
         table([[_shown(row[c]) for c in columns] for row in rows], columns, right=(3, 4, 5, 6))
+    if any(row["metric"] == ROBUSTNESS and row["baselines"] < LEAST for row in rows):
+        hint(f"{ROBUSTNESS} needs a line: curate loop trains the arms that it goes through, or name `baselines`")
 
 
 def other_set(data: list[str], kind: str | None, classes: str | None, learn: list[str] | None) -> Evaluation:
@@ -124,11 +128,14 @@ def other_set(data: list[str], kind: str | None, classes: str | None, learn: lis
 
 
 def _judged(context: Context, recipe: Recipe) -> list[dict[str, Any]]:
-    """The run's own models, those of its arms as the recipe has them, and those trained on other data."""
+    """The run's own models, those of its arms as the recipe has them, and those trained on other data.
+
+    `as_planned` of a row: was its arm trained by the recipe's `train`?
+    """
     assert recipe.train is not None
     loop = recipe.loop or LoopSection()
     ours = {*loop.arms, *([cmp.ORACLE] if loop.oracle else [])}
-    contexts = {}
+    contexts, otherwise = {}, set()
     for name in (cmp.CURATED, *context.folder.names("arms")):
         inner = context if name == cmp.CURATED else context.at(Workspace(context.folder.at(arm_folder(name))), recipe)
         if not weights(inner.workspace) or (name in RESERVED - {cmp.CURATED} and name not in ours):
@@ -138,11 +145,16 @@ def _judged(context: Context, recipe: Recipe) -> list[dict[str, Any]]:
             again = f"curate train {run}" if name == cmp.CURATED else f"curate loop {run}/recipe.yaml"
             raise InputError(f"{run}: the models of {name} are of an earlier dataset, or of another `train`", again)
         contexts[name] = inner
+        if not is_planned(recipe, inner.workspace):
+            otherwise.add(name)
+            hint(f"{name}: trained otherwise than the recipe's `train` says; its numbers do not compare data alone.")
+            hint(f"To train it so: curate train {shlex.quote(recipe.run_dir)} --data ... --name {name}")
     if not contexts:
         raise InputError(f"{recipe.run_dir}: no model is trained yet", f"curate train {shlex.quote(recipe.run_dir)}")
     judge(list(contexts.values()), recipe, specs_of(recipe.train))
     outcomes = {name: cmp.Outcomes.read(inner.workspace) for name, inner in contexts.items()}
-    return cmp.results(outcomes, recipe.eval, recipe.seed) + robustness(outcomes, recipe.eval)
+    rows = cmp.results(outcomes, recipe.eval, recipe.seed) + robustness(outcomes, recipe.eval)
+    return [{**row, "as_planned": row["arm"] not in otherwise} for row in rows]
 
 
 def _once(workspace: Workspace, spec_of: SpecOf, given: Evaluation) -> list[dict[str, Any]]:

@@ -45,9 +45,9 @@ SETTINGS: dict[str, dict[str, Any]] = {
     "mammut": {},
     "coca": {},
     "blip": {"lr": 3e-3, "weight_decay": 0.05, "betas": (0.9, 0.999), "warmup": 50, "samples_seen": 28_800},
-    "dino": {"batch": 32, "lr": 5e-4},
-    "ibot": {"batch": 32, "lr": 5e-4},
-    "dinov2": {"batch": 32, "lr": 5e-4},
+    "dino": {"batch": 32, "lr": 5e-4, "crop_area": 1.0},
+    "ibot": {"batch": 32, "lr": 5e-4, "crop_area": 1.0},
+    "dinov2": {"batch": 32, "lr": 5e-4, "crop_area": 1.0},
 }
 SEEN = 38_400
 

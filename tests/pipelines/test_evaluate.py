@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import os
 
 import polars as pl
 import pyarrow.parquet as pq
@@ -11,13 +12,14 @@ import yaml
 
 from curate.errors import InputError
 from curate.manifest import Entry
+from model_training.evaluation.items import OnDisk, Room
 from model_training.libraries import torch
 from model_training.models.coca import initialise
 from model_training.models.open_clip import OpenClipSpec, register
 from model_training.models.sizes import SIZES
 from model_training.models.timm import TimmSpec
 from pipelines.context import session
-from pipelines.evaluate import BATCH, judge, specs_of
+from pipelines.evaluate import BATCH, EvaluateTask, evaluations, judge, specs_of
 from pipelines.progress import Quiet
 from pipelines.recipe import load
 from pipelines.recipe_training import Train
@@ -196,3 +198,22 @@ def test_a_missing_set_is_an_error_that_names_it(folder):
         recipe = recipe_of(folder, "missing", evals)
         with session(recipe, Quiet()) as context, pytest.raises(InputError, match=missing):
             judge([context], recipe, vit_of)
+
+
+def test_what_the_evaluations_of_a_worker_hold_is_bounded_together(folder, monkeypatch):
+    """Each set would have room alone: their number may not decide how much memory a worker takes."""
+    wanted = evaluations(recipe_of(folder, "held", CLIP_EVALS))
+    task = EvaluateTask(wanted)
+    for share, kind in ((max(map(size_of, wanted)), tuple), (min(map(size_of, wanted)) - 1, OnDisk)):
+        monkeypatch.setattr("pipelines.evaluate.ROOM", Room(1 << 30, len(wanted) * share))
+        task.open()
+        assert [type(held_by(one)) for one in task._loaded] == [kind] * len(wanted)
+
+
+def size_of(evaluation):
+    return sum(os.path.getsize(place) for place in (*evaluation.data, *evaluation.train))
+
+
+def held_by(task):
+    found = getattr(task, "items", None) or getattr(task, "images", None)
+    return found or task.train.items

@@ -14,11 +14,12 @@ import yaml
 from curate.corpus import CorpusPass, Outside
 from curate.errors import InputError, RecipeError
 from curate.files import Folder
+from curate.signals import Batch
 from model_training.libraries import torch
 from model_training.models.open_clip import OpenClipEncoder, OpenClipSpec
 from model_training.models.timm import TimmEncoder, TimmSpec
 from pipelines import outside
-from pipelines.models import declared
+from pipelines.models import Encoders, declared
 from pipelines.recipe import load
 from pipelines.run import Runner
 from pipelines.status import status
@@ -98,6 +99,33 @@ def test_every_kind_measures_and_the_values_are_the_models_own(folder):
     names = np.array(list(CATEGORIES))
     assert found["look_first"][:8].to_list() == names[cosines.argmax(1)].tolist()
     assert found["look_second"][:8].to_list() == names[np.argsort(-cosines)[:, 1]].tolist()
+
+
+def test_two_models_of_one_file_are_each_loaded_with_their_own_batch(folder):
+    models = {**MODELS, "again": {**MODELS["vit"], "batch": 3}, "same": MODELS["vit"]}
+    encoders, known = Encoders(), declared(recipe(folder, [], models))
+    loaded = {name: encoders.get(known[f"embedding_{name}"].spec) for name in ("vit", "again", "same")}
+    assert loaded["vit"] is loaded["same"] and [known[f"embedding_{name}"].batch for name in loaded] == [4, 3, 4]
+    assert {name: encoder.spec.batch for name, encoder in loaded.items()} == {"vit": 4, "again": 3, "same": 4}
+    batch = Batch([*"abc"], [None] * 3, pool_images_of(3))
+    found = [batch.vectors(encoder) for encoder in loaded.values()]
+    assert found[0] is found[2] and found[0] is not found[1]
+
+
+def pool_images_of(count):
+    from curate.images import open_stored
+
+    return [open_stored(picture(i)) for i in range(count)]
+
+
+def test_the_transform_that_a_recipe_says_is_the_models(folder):
+    said = {"mean": [0, 0, 0], "resize_mode": "squash"}
+    clip = {**MODELS["clip"], "preprocess": said, "tokenizer": "words"}
+    spec = declared(recipe(folder, [], {"clip": clip}))["embedding_clip"].spec
+    assert dict(spec.wanted[0]) == {"mean": (0.0, 0.0, 0.0), "resize_mode": "squash"}
+    assert spec.tokenizer == str(folder / "words")
+    with pytest.raises(RecipeError, match="resize_mode"):
+        recipe(folder, [], {"clip": {**clip, "preprocess": {"resize_mode": "stretch"}}})
 
 
 def pool_images(folder):

@@ -68,6 +68,32 @@ def test_names_and_shifts_are_checked_among_the_entries(tmp_path):
     assert lines[2].startswith("8:53: no other zero_shot evaluation is called 't'")
 
 
+@pytest.mark.parametrize(
+    ("loop", "seeds", "others"),
+    [
+        ("", "[0, 1]", 0),
+        ("loop: {arms: []}", "[0, 1]", 0),
+        ("loop: {arms: [raw]}", "[0]", 1),
+        ("loop: {arms: [raw]}", "[0, 1]", None),
+        ("loop: {arms: [raw, random]}", "[0]", None),
+        ("loop: {arms: [], oracle: {table: o.parquet}}", "[3]", 1),
+        ("loop: {arms: [raw], oracle: {table: o.parquet}}", "[3]", None),
+    ],
+)
+def test_a_shift_needs_two_models_of_other_arms_or_a_table(tmp_path, loop, seeds, others):
+    plain = "{name: plain, kind: zero_shot, data: x, classes: y}"
+    shifted = "{name: s, kind: zero_shot, data: x, classes: y, shift_of: plain}"
+    path = write(tmp_path, plain, shifted)
+    path.write_text(f"{path.read_text()}train: {{samples_seen: 64, seeds: {seeds}}}\n{loop}\n")
+    if others is None:
+        load(path)
+    else:
+        with pytest.raises(RecipeError, match=f"6:53: a line goes through 2 .* the other arms have {others}: name a"):
+            load(path)
+    path.write_text(path.read_text().replace("shift_of: plain", "shift_of: plain, baselines: b.csv"))
+    load(path)
+
+
 def test_defaults_are_written_out_paths_are_absolute_and_a_resolved_recipe_is_the_same(tmp_path):
     path = write(
         tmp_path,

@@ -41,6 +41,7 @@ class MultiCrop:
     small: int = 8
     scale: tuple[float, float] = (0.4, 1.0)  # of the image's area
     small_scale: tuple[float, float] = (0.05, 0.4)
+    flip: bool = True  # mirror half of the crops
 
     def kept(self, image: Image.Image) -> Image.Image:
         """No larger than the smallest crops need, and never enlarged."""
@@ -66,7 +67,7 @@ class MultiCrop:
     def _distorted(self, view: np.ndarray, drawn: np.ndarray, kind: int) -> np.ndarray:
         """`kind`: 0 and 1 the large crops, 2 a small one."""
         flip, jitter, grey, blur, sigma, solarise = drawn[:6]
-        if flip < FLIP:
+        if self.flip and flip < FLIP:
             view = np.ascontiguousarray(view[:, ::-1])
         if jitter < JITTER:
             view = jittered(view, drawn[6:])

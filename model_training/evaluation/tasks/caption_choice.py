@@ -6,40 +6,46 @@ of wrong captions.
 """
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
 
 from curate import schema as c
 from curate.errors import InputError
-from curate.files import open_parquet
 from curate.protocols import ImageTextEncoder
 from model_training.evaluation.compositional import caption_choice
 from model_training.evaluation.hits import Metric
-from model_training.evaluation.image_table import IMAGE
-from model_training.evaluation.items import Item, data_files, decoded, read_items
+from model_training.evaluation.image_table import IMAGE, opened
+from model_training.evaluation.items import Item, Room, bare, batches, data_files, loaded, read_items
 from model_training.evaluation.kinds import Evaluation
 from model_training.evaluation.rows import image, read_rows, text
-from model_training.evaluation.tasks.task import BATCH, DECODED_BYTES, Task
-from model_training.evaluation.vectors import all_image_vectors, text_vectors
+from model_training.evaluation.tasks.task import BATCH, ROOM, Task
+from model_training.evaluation.vectors import image_vectors, text_vectors
 
 NEGATIVE = "negative_caption"
 
 
 @dataclass(frozen=True)
 class CaptionChoice(Task):
-    items: tuple[Item, ...]  # `texts`: the right one first
+    items: Iterable[Item]  # `texts`: the right one first
 
     @classmethod
-    def load(cls, evaluation: Evaluation, budget: int = DECODED_BYTES) -> "CaptionChoice":
-        return cls(evaluation, decoded(_items(evaluation), budget)[0])
+    def load(cls, evaluation: Evaluation, room: Room = ROOM) -> "CaptionChoice":
+        items, _ = loaded(partial(_items, evaluation), data_files(evaluation.data), room)
+        bare(items)  # refuses what is no choice, now and not when a model asks
+        return cls(evaluation, items)
 
     def judge(self, model: ImageTextEncoder, batch: int = BATCH) -> list[Metric]:
-        images = all_image_vectors(model, self.items, batch).astype(np.float64)
-        counts = [len(item.texts) for item in self.items]
-        texts = text_vectors(model, [text for item in self.items for text in item.texts], batch)
+        vectors: list[np.ndarray] = []
+        asked: list[tuple[str, ...]] = []
+        for part in batches(self.items, batch):
+            vectors.append(image_vectors(model, part))
+            asked += [item.texts for item in part]
+        images, counts = np.concatenate(vectors).astype(np.float64), [len(own) for own in asked]
+        texts = text_vectors(model, [text for own in asked for text in own], batch)
         similarity = (texts * np.repeat(images, counts, axis=0)).sum(axis=1).astype(np.float32)
         found = np.full((len(images), max(counts)), -2.0, np.float32)  # less than any cosine: no caption is there
         found[np.arange(max(counts)) < np.array(counts)[:, None]] = similarity
@@ -60,7 +66,7 @@ def _items(evaluation: Evaluation) -> Iterator[Item]:
 def _has_negatives(path: str) -> bool:
     if os.path.splitext(path)[1] != ".parquet":
         return False
-    with open_parquet(path) as file:
+    with opened(path) as file:
         return NEGATIVE in file.schema_arrow.names
 
 

@@ -11,10 +11,11 @@ import numpy as np
 from curate.protocols import ImageEncoder
 from model_training.evaluation.classes import Classes
 from model_training.evaluation.hits import Metric
+from model_training.evaluation.items import Room
 from model_training.evaluation.kinds import Evaluation
 from model_training.evaluation.knn import KS, few_shot, knn
 from model_training.evaluation.tasks.labelled import Labelled, load_splits
-from model_training.evaluation.tasks.task import BATCH, DECODED_BYTES, Task
+from model_training.evaluation.tasks.task import BATCH, ROOM, Task
 from model_training.evaluation.vectors import all_image_vectors
 
 DRAWS = 5
@@ -27,8 +28,8 @@ class Knn(Task):
     classes: Classes
 
     @classmethod
-    def load(cls, evaluation: Evaluation, budget: int = DECODED_BYTES) -> "Knn":
-        return cls(evaluation, *load_splits(evaluation, budget))
+    def load(cls, evaluation: Evaluation, room: Room = ROOM) -> "Knn":
+        return cls(evaluation, *load_splits(evaluation, room))
 
     def judge(self, model: ImageEncoder, batch: int = BATCH) -> list[Metric]:
         bank, queries = (all_image_vectors(model, split.items, batch) for split in (self.train, self.test))

@@ -32,11 +32,12 @@ from model_training.evaluation.classes import Classes
 from model_training.evaluation.dinov2_linear import ITERATIONS as SGD_ITERATIONS
 from model_training.evaluation.dinov2_linear import Input, dinov2_linear
 from model_training.evaluation.hits import Metric
+from model_training.evaluation.items import Room
 from model_training.evaluation.kinds import Evaluation
 from model_training.evaluation.linear_probe import clip_search, dinov2_search, held_out, linear_probe
 from model_training.evaluation.logistic_regression import ITERATIONS
 from model_training.evaluation.tasks.labelled import Labelled, load_splits
-from model_training.evaluation.tasks.task import BATCH, DECODED_BYTES, Task
+from model_training.evaluation.tasks.task import BATCH, ROOM, Task
 from model_training.evaluation.vectors import all_image_vectors
 from model_training.evaluation.zero_shot import class_vectors
 from model_training.libraries import torch
@@ -52,13 +53,13 @@ class LinearProbe(Task):
     classes: Classes
 
     @classmethod
-    def load(cls, evaluation: Evaluation, budget: int = DECODED_BYTES) -> "LinearProbe":
+    def load(cls, evaluation: Evaluation, room: Room = ROOM) -> "LinearProbe":
         if evaluation.recipe == "datacomp" and evaluation.classes is None:
             raise InputError(
                 f"evaluation {evaluation.name!r}: datacomp's linear probe begins at the class names' vectors",
                 "add `classes: eval/classes.yaml` to it, or take another `recipe`",
             )
-        return cls(evaluation, *load_splits(evaluation, budget))
+        return cls(evaluation, *load_splits(evaluation, room))
 
     def judge(self, model: Any, batch: int = BATCH) -> list[Metric]:
         with one_thread():

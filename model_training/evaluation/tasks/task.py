@@ -5,24 +5,25 @@ from dataclasses import dataclass
 from typing import Any
 
 from model_training.evaluation.hits import Metric
+from model_training.evaluation.items import Room
 from model_training.evaluation.kinds import Evaluation
 
 BATCH = 256  # images or texts at once
-DECODED_BYTES = 1 << 30  # of pixels that a loaded evaluation holds, at Pillow's 4 bytes each
+ROOM = Room()
 
 
 @dataclass(frozen=True)
 class Task(ABC):
-    """An evaluation in memory: its files were read once, whatever number of models it judges."""
+    """An evaluation that is loaded: what fits in memory is read once, whatever number of models it judges."""
 
     evaluation: Evaluation
 
     @classmethod
     @abstractmethod
-    def load(cls, evaluation: Evaluation, budget: int = DECODED_BYTES) -> "Task":
+    def load(cls, evaluation: Evaluation, room: Room = ROOM) -> "Task":
         """Read the files, and check every label or caption before a model is asked.
 
-        Images are decoded here until their pixels take `budget` bytes. Raises InputError for what cannot be used.
+        Images are held and decoded here as far as there is room. Raises InputError for what cannot be used.
         """
 
     @abstractmethod

@@ -1,18 +1,23 @@
 """Any number of workers sees the same global batches; what cannot be decoded is stood in for and counted."""
 
 import threading
+import time
 from contextlib import closing
 from itertools import islice
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from curate.errors import InputError
 from curate.tars import TarBuilder
+from model_training.data import order
 from model_training.data.batches import Batches
 from model_training.data.captions import Captions
 from model_training.data.order import Order, Position
+from model_training.data.pairs import read_pairs
 from model_training.data.pixels import Pixels
 from model_training.data.views.square import Square
 from model_training.libraries import torch
@@ -111,6 +116,24 @@ def test_closed_at_any_moment_its_threads_are_gone(places):
         assert threading.active_count() == before
 
 
+def test_closed_while_shards_are_read_ahead_it_does_not_wait_for_them(places, monkeypatch):
+    read = []
+
+    def slower(place, **given):
+        read.append(place)
+        for pair in list(read_pairs(place)) * (1 if len(read) == 1 else 300):
+            yield pair
+            time.sleep(0 if len(read) == 1 else 0.01)  # the second shard: 30 s
+
+    before = threading.active_count()
+    monkeypatch.setattr(order, "read_pairs", slower)
+    with closing(Batches(Order(places[:2], 0, buffer=1), Pixels(Square(16)), tokenize, 4)(START)) as stream:
+        assert len(next(stream).keys) == 4
+        time.sleep(0.1)
+        began = time.monotonic()
+    assert time.monotonic() - began < 5 and threading.active_count() == before and len(read) == 2
+
+
 def test_what_ends_a_thread_is_told_to_the_trainer(places, tmp_path):
     (tmp_path / "cut.tar").write_bytes(Path(places[0]).read_bytes()[:5000])
     with pytest.raises(InputError, match=r"cut\.tar"):
@@ -136,3 +159,20 @@ def test_the_captions_are_those_that_are_asked_for(places):
 def test_a_batch_is_shared_out_evenly_or_not_at_all(places):
     with pytest.raises(InputError, match="3 workers"):
         take(places, 1, workers=3)
+
+
+BY = (Captions("score", score="clip"), Captions("origin", (("web", 0.5), ("synthetic", 0.5))))
+
+
+@pytest.mark.parametrize("captions", BY)
+def test_captions_drawn_by_what_no_text_has_are_refused_at_the_first_chunk(places, tmp_path, captions):
+    """Of tars without scores and of tables, which have texts alone; not where images have one text each."""
+    images, said = [picture(i) for i in range(8)], [[f"{i}", f"{i} again"] for i in range(8)]
+    pq.write_table(pa.table({"jpg": images, "caption": said}), tmp_path / "several.parquet")
+    for several in (places, [str(tmp_path / "several.parquet")]):
+        with pytest.raises(InputError, match=r"no text has an? (origin|score)"):
+            take(several, 1, captions=captions)
+    one = shards(tmp_path, 1, 8)
+    assert len(take(one, 3, captions=captions)) == 3
+    assert len(take(places, 3, captions=captions, tokenize=None)) == 3
+    assert len(take(places, 3, captions=captions, start=Position(1, 0))) == 3, "asked once, at the beginning"

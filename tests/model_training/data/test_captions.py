@@ -33,8 +33,8 @@ def test_each_is_drawn_as_often_as_said():
 
 
 def test_where_every_weight_is_0_the_draw_is_uniform():
-    for captions in (Captions("origin", (("ours", 1.0),)), Captions("score", score="other")):
-        assert shares(captions) == near(best=1 / 3, made=1 / 3, made_too=1 / 3)
+    assert shares(Captions("score", score="other")) == near(best=1 / 3, made=1 / 3, made_too=1 / 3)
+    assert shares(Captions("origin", (("web", 1.0),)), TEXTS[1:]) == near(made=0.5, made_too=0.5)
     unknown = (Caption("a", None, {"clip": float("nan")}), Caption("b", None, {"clip": 1.0}))
     assert shares(Captions("score", score="clip"), unknown) == {"b": 1.0}
 
@@ -60,8 +60,21 @@ def test_the_same_visit_has_the_same_text():
         {"shares": (("web", 1.0),)},
         {"draw": "origin", "shares": (("web", -1.0),)},
         {"draw": "origin", "shares": (("web", float("nan")),)},
+        {"draw": "origin", "shares": (("ours", 1.0),)},
+        {"draw": "origin", "shares": (("synthetic", 0.5), ("Web", 0.5))},
+        {"draw": "origin", "shares": (("synthetic", 0.0), ("web", 0.0))},
     ],
 )
 def test_what_cannot_be_drawn_by_is_refused(given):
     with pytest.raises(ValueError, match="captions"):
         Captions(**given)
+
+
+def test_what_texts_lack_is_said_and_what_they_have():
+    by_origin, by_score = Captions("origin", (("web", 1.0),)), Captions("score", score="clip")
+    assert all(one.lacking(TEXTS) is None for one in (Captions(), Captions("first"), by_origin, by_score))
+    plain = (Caption("a"), Caption("b", "unknown"))
+    assert Captions().lacking(plain) is Captions("first").lacking(plain) is None
+    assert by_origin.lacking(plain) == "an origin (web or synthetic)"
+    assert by_score.lacking(plain) == "a score 'clip' (there are none)"
+    assert Captions("score", score="clap").lacking(TEXTS) == "a score 'clap' (there are clip)"

@@ -1,8 +1,12 @@
 """The order is a function of the seed and the position, each pass takes all, and folds do not overlap."""
 
+import gc
+import threading
+import time
 import tracemalloc
 from collections import Counter
 from itertools import islice, pairwise
+from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
@@ -66,7 +70,7 @@ def test_resumed_anywhere_it_is_the_unbroken_stream(places, cut, count, buffer, 
 
 @pytest.mark.parametrize("resampled", [False, True])
 def test_memory_is_bounded_by_the_buffer_and_not_by_the_pool(tmp_path, resampled):
-    """24 shards of 2 MB with 3 in the buffer: never more than those and one that is being read."""
+    """24 shards of 2 MB with 3 in the buffer: never more than those and half of the chunk that is visited."""
     (tmp_path / "big").mkdir()
     image = bytes(range(256)) * 2000  # 512 kB; never decoded
     places = []
@@ -84,7 +88,7 @@ def test_memory_is_bounded_by_the_buffer_and_not_by_the_pool(tmp_path, resampled
         peak = tracemalloc.get_traced_memory()[1]
     finally:
         tracemalloc.stop()
-    assert 3 * 4 * len(image) <= peak + len(image) * 4 and peak < 4.5 * 4 * len(image)
+    assert 3 * 4 * len(image) <= peak + len(image) * 4 and peak < 5 * 4 * len(image)
 
 
 def test_a_digest_is_asked_for_once(places, monkeypatch):
@@ -128,3 +132,59 @@ def test_nothing_to_read_is_an_error(tmp_path):
         next(Order([str(tmp_path / "empty.tar")] * 3, 0, buffer=1).visits())
     with pytest.raises(InputError, match="no shard"):
         Order([], 0)
+
+
+def until(true, seconds=10.0):
+    end = time.monotonic() + seconds
+    while not true() and time.monotonic() < end:
+        time.sleep(0.01)
+    return true()
+
+
+def test_the_next_chunk_is_read_while_the_second_half_of_one_is_visited(places, monkeypatch):
+    read = []
+    monkeypatch.setattr(order, "read_pairs", lambda p, **given: read.append(p) or read_pairs(p))
+    visits, expected = Order(places, 3, buffer=1).visits(), keys(Order(places, 3, buffer=1), 35)
+    del read[:]
+    seen = [next(visits).pair.key for _ in range(3)]
+    time.sleep(0.05)
+    assert len(read) == 1, "of 7 pairs 3 are visited: the first half"
+    seen.append(next(visits).pair.key)
+    assert until(lambda: len(read) == 2)
+    seen += [next(visits).pair.key for _ in range(31)]
+    assert seen == expected and len(set(read)) == 5
+    resumed = Order(places, 3, buffer=1).visits(Position(0, 5))
+    del read[:]
+    assert next(resumed).pair.key == expected[5] and until(lambda: len(read) == 2)
+
+
+def test_closed_or_let_go_of_it_reads_no_further_and_its_thread_is_gone(places, monkeypatch):
+    def slowly(place, **given):
+        for pair in list(read_pairs(place)) * 200:
+            yield pair
+            time.sleep(0.01)  # 14 s a shard
+
+    before = threading.active_count()
+    for end in (lambda visits: visits.close(), lambda visits: None):
+        source = Order(places, 3, buffer=1)
+        visits = source.visits(Position(0, 4))
+        next(visits)
+        assert threading.active_count() == before + 1
+        monkeypatch.setattr(order, "read_pairs", slowly)
+        next(visits)
+        began = time.monotonic()
+        end(visits)
+        del visits
+        gc.collect()
+        assert threading.active_count() == before and time.monotonic() - began < 3
+        monkeypatch.undo()
+
+
+def test_what_is_wrong_with_the_next_chunk_is_told_when_it_is_its_turn(places, tmp_path):
+    (tmp_path / "cut.tar").write_bytes(Path(places[0]).read_bytes()[:5000])
+    both = [places[0], str(tmp_path / "cut.tar")]
+    seed = next(seed for seed in range(9) if Order(both, seed, buffer=1)._shards_of(0) == both[:1])
+    visits = Order(both, seed, buffer=1).visits()
+    assert len(list(islice(visits, 7))) == 7
+    with pytest.raises(InputError, match=r"cut\.tar"):
+        next(visits)

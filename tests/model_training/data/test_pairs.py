@@ -1,5 +1,6 @@
 """Pairs are what webdataset reads, from our tars, others' and tables, near and far; damage is an error."""
 
+import errno
 import hashlib
 import json
 from pathlib import Path
@@ -11,8 +12,11 @@ import pytest
 import webdataset as wds
 
 from curate.errors import InputError
+from curate.files import Folder
 from curate.tars import TarBuilder
+from model_training.data import pairs
 from model_training.data.captions import Caption
+from model_training.data.hold_out import HoldOut
 from model_training.data.pairs import read_pairs
 from tests.conftest import picture
 from tests.model_training.trainers.small import shards
@@ -164,3 +168,92 @@ def test_far_shards_and_tables_are_the_near_ones(tmp_path):
     for name in ("none.tar", "none.parquet", "bad.parquet"):
         with pytest.raises(InputError, match=f"memory://pairs/{name}"):
             list(read_pairs(f"memory://pairs/{name}"))
+
+
+def test_numbers_and_hashes_that_json_can_spell_and_nobody_can_use(tmp_path):
+    texts = '[{"text": "a", "scores": {"long": %s, "down": -%s, "inf": 1e999, "true": true, "clip": 1}}]' % (
+        ("9" * 400,) * 2
+    )
+    spelled = [r"\ud83d" + "0" * 63, r"\ud83d", "ab", "", "0" * 65, "g" * 64, "0" * 63 + r"\n", "AB" * 32, "12" * 32]
+    members = []
+    for i, sha256 in enumerate(spelled):
+        about = b'{"sha256": "%s", "texts": %s}' % (sha256.encode(), texts.encode())
+        members += [(f"{i}.jpg", picture(0, (20, 20))), (f"{i}.json", about)]
+    (tmp_path / "x.tar").write_bytes(tar_of(*members))
+    found = list(read_pairs(str(tmp_path / "x.tar")))
+    assert [pair.sha256 for pair in found] == [None] * 7 + ["ab" * 32, "12" * 32]
+    assert all(pair.texts == (Caption("a", None, {"clip": 1.0}),) for pair in found)
+    assert all(HoldOut(0, 2, 0).keeps(pair.sha256) for pair in found[:7])
+
+
+class Unsteady:
+    """A stream that fails at some of its reads, counted over all such streams."""
+
+    def __init__(self, stream, fails, error):
+        self.stream, self.fails, self.error = stream, fails, error
+
+    def read(self, *size):
+        self.fails.reads += 1
+        if self.fails.reads in self.fails.at:
+            raise self.error
+        return self.stream.read(*size)
+
+    def __getattr__(self, name):
+        return getattr(self.stream, name)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.stream.close()
+
+
+class Fails:
+    def __init__(self, at):
+        self.at, self.reads, self.opened = at, 0, 0
+
+
+@pytest.fixture
+def unsteady(monkeypatch):
+    """Files fail at the given reads with the given error."""
+    opened = Folder.open
+
+    def begin(at, error):
+        fails = Fails(at)
+
+        def wrapped(folder, name):
+            fails.opened += 1
+            return Unsteady(opened(folder, name), fails, error)
+
+        monkeypatch.setattr(Folder, "open", wrapped)
+        return fails
+
+    monkeypatch.setattr(pairs, "PAUSES", (0.01, 0.01))
+    return begin
+
+
+@pytest.mark.parametrize("error", [TimeoutError("slow"), ConnectionResetError("gone"), OSError(errno.EIO, "disk")])
+@pytest.mark.parametrize("far", [False, True])
+def test_a_read_that_fails_for_a_moment_is_made_again(tmp_path, unsteady, error, far):
+    place = shards(tmp_path, 1, 5)[0]
+    expected = list(read_pairs(place))
+    if far:
+        with fsspec.open("memory://unsteady/x.tar", "wb") as sink:
+            sink.write(Path(place).read_bytes())
+        place = "memory://unsteady/x.tar"
+    fails = unsteady({1, 2} if far else {9, 40}, error)  # near: in the middle of the tar, twice
+    assert list(read_pairs(place)) == expected and fails.opened == 3
+    fails = unsteady(range(1, 99), error)
+    with pytest.raises(type(error)) as caught:
+        list(read_pairs(place))
+    assert caught.value is error and fails.opened == 3
+
+
+@pytest.mark.parametrize("error", [FileNotFoundError("none"), PermissionError(errno.EACCES, "no right")])
+def test_what_is_not_there_or_not_for_us_is_asked_once(unsteady, monkeypatch, error):
+    with fsspec.open("memory://unsteady/y.tar", "wb") as sink:
+        sink.write(b"x")
+    fails = unsteady({1}, error)
+    with pytest.raises(InputError, match=r"y\.tar"):
+        list(read_pairs("memory://unsteady/y.tar"))
+    assert fails.opened == 1

@@ -1,7 +1,11 @@
 """Squares are open_clip's evaluation transform, or random and within the image; the same visit, the same square."""
 
+import io
+import zlib
+
 import numpy as np
 import pytest
+from PIL import Image
 
 from curate.images import open_stored
 from model_training import libraries
@@ -18,7 +22,7 @@ assert libraries
 
 
 def pair(size, number=0):
-    return Pair("k", picture(number, size, "PNG"), ("t",), None, bytes([number, *(s % 251 for s in size)]))
+    return Pair("k", picture(number, size, "PNG"), ("t",), None)
 
 
 @pytest.mark.parametrize("size", SIZES)
@@ -58,7 +62,7 @@ def test_long_images_stay_small():
 
 
 def test_what_cannot_be_decoded_is_none_and_a_full_cache_changes_nothing(monkeypatch):
-    bad = Pair("k", picture(0)[:500], ("t",), None, b"bad")
+    bad = Pair("k", picture(0)[:500], ("t",), None)
     assert Pixels(Square(16)).visit(bad, 0, "v") is None
     small, roomy = Pixels(Square(16)), Pixels(Square(16))
     expected = [roomy.visit(pair((40, 30), i), 0, "v") for i in range(4)]
@@ -74,3 +78,26 @@ def test_trainings_of_one_process_share_what_they_decoded_and_another_size_begin
     assert pixels.shared(Square(16, 1.0)) is first.kept and len(first.kept.images) == 1
     assert pixels.shared(Square(16, 0.8)).images == {} and pixels.shared(Square(16, 1.0)).images == {}
     pixels.forget()
+
+
+def test_more_than_25_million_pixels_are_not_trained_with_though_curation_measures_them():
+    for width, taken in ((500, True), (501, False)):
+        sink = io.BytesIO()
+        Image.new("1", (5_000, width * 10)).save(sink, "PNG")
+        data = sink.getvalue()
+        assert pixels.claimed_pixels(data) == 50_000 * width
+        seen = Pixels(Square(16)).visit(Pair("k", data, (), None), 0, "v")
+        assert (seen is not None) is taken and open_stored(data) is not None
+
+
+@pytest.mark.parametrize("form", ["JPEG", "PNG", "WEBP", "GIF", "AVIF", "BMP"])
+def test_the_header_tells_how_many_pixels(form):
+    assert pixels.claimed_pixels(picture(3, (40, 30), form)) == 1_200
+    assert pixels.claimed_pixels(picture(3, (40, 30), form)[:9]) == 0
+
+
+def test_what_pillow_itself_calls_a_bomb_is_too_much():
+    header = bytearray(picture(0, (40, 30), "PNG"))
+    header[16:24] = (20_000).to_bytes(4, "big") * 2
+    header[29:33] = zlib.crc32(header[12:29]).to_bytes(4, "big")
+    assert pixels.claimed_pixels(bytes(header)) > pixels.MAX_PIXELS

@@ -7,7 +7,7 @@ import pytest
 
 from curate.errors import InputError
 from model_training.evaluation.evaluate import Evaluation, content, evaluate, load
-from model_training.evaluation.items import DecodedItem, Item
+from model_training.evaluation.items import DecodedItem, Item, Room
 from tests.conftest import picture
 from tests.model_training.evaluation.made import Written, colour, png, table, tar
 
@@ -61,7 +61,7 @@ def test_a_table_and_tars_give_equal_results(encoders, sets):
 @pytest.mark.parametrize("budget", [0, 100_000, 1 << 30])
 def test_a_loaded_evaluation_gives_the_same_whatever_it_holds(encoders, sets, budget):
     for evaluation in pair(sets, "all.parquet"):
-        loaded = load(evaluation, budget)
+        loaded = load(evaluation, Room(budget))
         decoded = [isinstance(item, DecodedItem) for item in loaded.items]
         assert decoded == sorted(decoded, reverse=True)
         assert sum(4 * i.pixels.width * i.pixels.height for i in loaded.items if isinstance(i, DecodedItem)) <= budget

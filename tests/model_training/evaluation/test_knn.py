@@ -1,10 +1,13 @@
 """RECIPES C3, and scikit-learn's weighted neighbours."""
 
+import tracemalloc
+
 import numpy as np
 import pytest
 
 from curate.errors import InputError
 from model_training.evaluation.knn import class_scores, few_shot, knn, nearest, weights
+from model_training.evaluation.vectors import cosines
 
 SIMS, LABELS = np.array([[0.9, 0.85, 0.84]]), np.array([[0, 1, 1]])
 
@@ -50,8 +53,27 @@ def test_it_is_scikit_learns_with_these_weights(monkeypatch):
         assert metrics[0].hits.tolist() == (peer.fit(train, labels).predict(test) == queries).tolist()
         assert [m.name for m in metrics] == ["top1", "top5", "mean_per_class_recall"]
     monkeypatch.setattr("model_training.evaluation.knn.BLOCK", 1000)
+    monkeypatch.setattr("model_training.evaluation.knn.QUERIES", 1)
     again = knn(5 * train, labels, test / 3, queries, 6, ks=(10,))  # lengths and blocks bear on nothing
     assert again[10] == found[10]
+
+
+def test_a_large_bank_is_converted_once_and_many_queries_are_asked_at_a_time(monkeypatch):
+    train, labels, test, queries = planted()
+    asked = []
+
+    def seen(part, bank):
+        asked.append((len(part), bank))
+        return cosines(part, bank)
+
+    monkeypatch.setattr("model_training.evaluation.knn.cosines", seen)
+    monkeypatch.setattr("model_training.evaluation.knn.BLOCK", len(train))  # one query would be a block
+    knn(train, labels, test, queries, 6, ks=(10,))
+    assert [rows for rows, _ in asked] == [64, 16]
+    tracemalloc.start()
+    cosines(test[:1], asked[0][1])  # of the bank as it is given, nothing is copied
+    assert asked[0][1] is asked[1][1] and tracemalloc.get_traced_memory()[1] < asked[0][1].nbytes
+    tracemalloc.stop()
 
 
 def test_what_cannot_be_asked():

@@ -111,7 +111,7 @@ def test_a_folder_that_lacks_a_layer_or_is_another_model_is_refused(tmp_path):
     with pytest.raises(InputError, match="neither a BLIP that writes captions nor one that matches"):
         Blip.from_folder(str(tmp_path / "c"))
     (tmp_path / "c/config.json").write_text("{")
-    with pytest.raises(InputError, match="not readable as JSON"):
+    with pytest.raises(InputError, match="not readable as a model config"):
         Blip.from_folder(str(tmp_path / "c"))
 
 

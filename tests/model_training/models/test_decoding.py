@@ -129,3 +129,9 @@ def test_a_length_without_room_is_refused(prompt, places, asked):
 def test_a_length_that_nobody_said_is_what_the_model_has_places_for():
     assert [fitted(Generation(), 2, places, "m").length for places in (16, 30, 77)] == [16, 30, 30]
     assert fitted(Generation(max_length=50), 2, 77, "m").length == 50
+
+
+def test_a_text_can_end_in_the_places_of_its_model():
+    how = fitted(Generation(min_length=20), 3, 16, "m")
+    assert (how.max_length, how.min_length) == (16, 15)
+    assert fitted(Generation(min_length=10), 3, 16, "m").min_length == 10

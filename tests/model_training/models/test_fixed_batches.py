@@ -7,7 +7,7 @@ import pytest
 
 from model_training.libraries import torch
 from model_training.models import fixed_batches
-from model_training.models.fixed_batches import FixedBatches
+from model_training.models.fixed_batches import PASS, FixedBatches, best_at_once
 
 RNG = np.random.default_rng(0)
 ROWS = torch.from_numpy(RNG.normal(size=(23, 6)).astype(np.float32))
@@ -60,3 +60,9 @@ def test_ray_tells_its_workers_what_they_were_granted(monkeypatch):
     there = fixed_batches.cores()
     monkeypatch.delenv("OMP_NUM_THREADS")
     assert there == fixed_batches.cores() >= 1
+
+
+def test_a_gpu_is_given_whole_passes_at_once_and_a_cpus_are_small():
+    assert best_at_once([64, 256], on_gpu=True) == 256
+    assert best_at_once([64, 256], on_gpu=False) == PASS
+    assert best_at_once([8], on_gpu=False) == 8

@@ -79,3 +79,25 @@ def test_the_same_file_is_another_model_for_another_library(made):
 
     timm, open_clip = TimmSpec("a", "b", str(made[0])), OpenClipSpec("a", "b", str(made[0]))
     assert timm.identity != open_clip.identity
+
+
+@pytest.mark.parametrize(
+    ("arch", "width"), [("mobilenetv3_small_050", 1024), ("test_resnet", 96), ("xcit_nano_12_p16_224", 128)]
+)
+def test_the_width_is_that_of_what_comes_out_and_only_vision_transformers_show_blocks(tmp_path, arch, width):
+    import timm
+
+    save_file(timm.create_model(arch, num_classes=0).state_dict(), tmp_path / "w.safetensors")
+    encoder = TimmEncoder(TimmSpec("m", arch, str(tmp_path / "w.safetensors"), batch=2))
+    assert encoder.encode_images(pictures(1)).shape == (1, width) and encoder.width == width
+    assert encoder.blocks == 0
+
+
+def test_a_download_is_of_the_weights_that_are_named_and_has_no_sha256():
+    for weights in ("models/typo.safetensors", "vit.lvd142m"):
+        with pytest.raises(InputError, match="no such weights of test_vit") as caught:
+            TimmEncoder(TimmSpec("vit", "test_vit", weights, allow_download=True))
+        assert "timm has r160_in1k" in str(caught.value)
+    named = TimmSpec("vit", "test_vit", "r160_in1k", allow_download=True, sha256="0" * 64)
+    with pytest.raises(InputError, match="sha256 is a file's, and r160_in1k is not a file here"):
+        _ = named.identity

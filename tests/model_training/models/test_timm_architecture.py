@@ -16,7 +16,7 @@ from model_training.models.timm_architecture import create
 import timm  # isort: skip
 
 
-@pytest.mark.parametrize(("size", "parameters", "side"), [("tiny", 458_016, 32), ("small", 21_000_000, 128)])
+@pytest.mark.parametrize(("size", "parameters", "side"), [("tiny", 820_352, 32), ("small", 21_000_000, 128)])
 def test_the_sizes_that_come_with_the_project(size, parameters, side):
     model = create(SIZES["timm"][size])
     assert sum(p.numel() for p in model.parameters()) == pytest.approx(parameters, rel=0.05)
@@ -46,7 +46,12 @@ def test_a_file_is_timms_model_with_its_arguments(tmp_path):
 
 @pytest.mark.parametrize(
     ("text", "message"),
-    [("{", "not readable"), ("[]", "says no `architecture`"), ('{"architecture": "vit_of_mars"}', "'vit_of_mars'")],
+    [
+        ("{", "not readable"),
+        ("[]", "not a model config"),
+        ("{}", "says no `architecture`"),
+        ('{"architecture": "vit_of_mars"}', "'vit_of_mars'"),
+    ],
 )
 def test_files_that_say_nothing_usable(tmp_path, text, message):
     (tmp_path / "m.json").write_text(text)

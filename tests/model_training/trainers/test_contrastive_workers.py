@@ -67,8 +67,10 @@ def jobs(folder, batch):
     for name in NAMES:
         special = {"lit": {"init": Weights("init", arch, str(file)), "init_part": "image"}}.get(name, {})
         special |= {"arch": str(folder / "coca.json")} if name == "coca" else {}
-        special |= {"options": (("chosen_among", 4),)} if name == "filip" else {}
         yield name, job(folder, f"train/{name}", objective=name, **common, **special)
+    for among in (3, 4):  # a group that lies in two workers, and groups that do not
+        options = (("chosen_among", among),)
+        yield f"filip {among}", job(folder, f"train/filip{among}", objective="filip", options=options, **common)
 
 
 def moved(given, root):
@@ -100,7 +102,7 @@ def made(tmp_path_factory):
     return found
 
 
-@pytest.mark.parametrize(("workers", "name"), [*((2, name) for name in NAMES), (3, "siglip")])
+@pytest.mark.parametrize(("workers", "name"), [*((2, name) for name in (*NAMES, "filip 3", "filip 4")), (3, "siglip")])
 def test_several_workers_make_the_losses_and_the_weights_of_one(made, workers, name):
     one, alone, other, together = made[workers, name]
     assert alone.steps == together.steps == 6

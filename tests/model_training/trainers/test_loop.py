@@ -4,11 +4,13 @@ import json
 import math
 import os
 import random
+import re
 import signal
 import subprocess
 import sys
 import time
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -133,6 +135,32 @@ def test_killed_at_any_instant_and_run_again_it_is_the_unbroken(data, tmp_path, 
     assert resumed.sha256 == whole.sha256 and resumed.loss == whole.loss
 
 
+def test_what_is_finished_is_told_again_and_made_again_where_it_is_damaged(data, tmp_path):
+    """Whoever asked may have died before it was told."""
+    given, told = job(data, root=str(tmp_path)), []
+    whole = train(given)
+    assert train(replace(given, name="other"), report=told.append) == replace(whole, job="other", seconds=0.0)
+    assert [(progress.step, progress.steps, progress.eta) for progress in told] == [(12, 12, 0.0)]
+    weights, about = tmp_path / "train/0/checkpoint.safetensors", tmp_path / "train/0/finished.json"
+    weights.write_bytes(weights.read_bytes()[:-7])
+    assert steps_made(given) == 12 and given.folder.sha256("train/0/checkpoint.safetensors") == whole.sha256
+    assert steps_made(given) == 0
+    for damage in ("{", "[1]", "{}", about.read_text().replace(whole.sha256, "0" * 64)):
+        about.write_text(damage)
+        assert steps_made(given) == 12
+    assert steps_made(replace(given, seed=1)) == 12  # another's
+    weights.unlink()
+    assert steps_made(replace(given, seed=1)) == 12
+
+
+def steps_made(given):
+    """How many of them a training logs."""
+    log = Path(given.folder.root, "logs", f"{given.name}.jsonl")
+    log.unlink(missing_ok=True)
+    train(replace(given, logs=str(log.parent.parent)))
+    return len(log.read_text().splitlines()) if log.exists() else 0
+
+
 def poisoned(given, steps):
     """A training whose loss is not a number at some steps."""
     training = _Training(given, CPU, 0, 1)
@@ -149,12 +177,14 @@ def test_an_update_that_is_not_finite_is_skipped_and_named(data, unbroken, tmp_p
     lines = [json.loads(line) for line in (tmp_path / "logs/small/0.jsonl").read_text().splitlines()]
     skipped = {line["step"]: line["keys"] for line in lines if "skipped" in line}
     assert list(skipped) == [3, 4, 5, 7, 8] and all(len(keys) == 8 for keys in skipped.values())
+    assert [line["step"] for line in lines] == list(range(1, 13))  # a skipped one has no other line
 
 
 def test_five_in_a_row_are_an_error(data, tmp_path):
     with pytest.raises(InputError, match=r"step 8: .* 5 times in a row") as error:
         poisoned(job(data, root=str(tmp_path)), {3, 4, 5, 6, 7}).run(None, None)
     assert "train.lr" in error.value.hint
+    assert re.search(r"pairs \d{5}, \d{5}, \d{5} and 5 more", error.value.message)
 
 
 def test_a_rate_far_too_high_ends_with_that_error(data, tmp_path):
@@ -200,7 +230,7 @@ def test_images_that_cannot_be_decoded_are_counted(data, tmp_path):
     assert train(given).undecodable == 12
     (tmp_path / "x.tar").write_bytes(tar.close()[:3000])
     with pytest.raises(InputError, match=r"x\.tar: damaged"):
-        train(given)
+        train(replace(given, under="train/1"))
 
 
 def test_adamw_clipping_and_the_schedule_are_what_plain_torch_does(data):

@@ -57,6 +57,12 @@ def test_stopped_and_resumed_it_is_the_unbroken(folder, tmp_path, name):
 
 
 @pytest.mark.parametrize("name", NAMES)
+def test_its_crops_are_mirrored_only_where_the_plan_says_so(folder, name):
+    for flip in (True, False):
+        assert build(vit_job(folder, name, flip=flip).plan, 0, held.CPU).views.flip is flip
+
+
+@pytest.mark.parametrize("name", NAMES)
 def test_in_parts_it_is_the_same(folder, name):
     held.in_parts_it_is_the_same(vit_job(folder, name))
 
@@ -180,6 +186,7 @@ def test_it_starts_from_given_weights(folder, tmp_path):
         ({"arch": "vit_of_mars"}, "no architecture"),
         ({"arch": "test_vit2"}, "no ViT"),  # it has no class token
         ({"ema": 0.99}, "moving average already"),
+        ({"crop_area": 0.5}, "train.crop_area"),
         ({"options": {"local_side": 9}}, "whole patches of 4"),
     ],
 )
@@ -198,4 +205,4 @@ def test_both_sizes_have_options_that_are_known(name, size):
         objective = build(Plan(arch, 64, 8, objective=name, options=(("prototypes", 7),)), 0, held.CPU)
         assert objective.said.prototypes == 7 and objective.said.hidden == said["hidden"]
         assert objective.said.centre_momentum == 0.9 and objective.views.side == 32
-        assert 400_000 < sum(p.numel() for p in objective.weights().values()) < 600_000
+        assert 700_000 < sum(p.numel() for p in objective.weights().values()) < 900_000

@@ -8,7 +8,7 @@ import time
 
 import pytest
 
-from tests.pipelines.cli.test_commands import fails, ok
+from tests.pipelines.cli.test_commands import curate, fails, ok
 from tests.pipelines.coloured import world
 
 SHORT = {"model": "small.json", "samples_seen": 96, "batch": 16, "warmup": 2, "seeds": [0, 1]}
@@ -34,8 +34,11 @@ def test_models_are_trained_and_judged_on_the_run_and_on_other_data(looped):
     trained = json.loads(ok("train", "run", "--json", cwd=folder))
     assert [row["seed"] for row in trained] == [0, 1] and all(len(row["sha256"]) == 64 for row in trained)
     ok("train", "run", "--data", "trusted.parquet", "--name", "clean", cwd=folder)
+    longer = ("--name", "longer", "--set", "train.samples_seen=112", "--set", "train.seeds=[0]")
+    ok("train", "run", "--data", "trusted.parquet", *longer, cwd=folder)
     rows = json.loads(ok("eval", "run", "--json", cwd=folder))
-    assert {row["arm"] for row in rows} == {"raw", "random", "curated", "clean"}
+    assert {row["arm"] for row in rows if row["as_planned"]} == {"raw", "random", "curated", "clean"}
+    assert {row["arm"] for row in rows if not row["as_planned"]} == {"longer"}
     once = json.loads(ok("eval", "run", "--data", "pairs.parquet", "--json", cwd=folder))
     assert {row["arm"] for row in once} == {"seed 0", "seed 1"} and {r["metric"] for r in once} >= {"mean_r1"}
     told = ok("eval", "run", "--data", "objects.parquet", "--classes", "classes.yaml", cwd=folder)
@@ -43,10 +46,13 @@ def test_models_are_trained_and_judged_on_the_run_and_on_other_data(looped):
 
 
 def test_models_of_an_earlier_dataset_are_not_taken_for_the_present_ones(tmp_path):
-    path = world(tmp_path, train=SHORT, loop={**ONCE, "arms": []})
+    plain = {"name": "objects", "kind": "zero_shot", "data": "objects.parquet", "classes": "classes.yaml"}
+    path = world(tmp_path, train=SHORT, loop=ONCE, eval=[plain, {**plain, "name": "shifted", "shift_of": "objects"}])
     assert "no model is trained yet" in fails(4, "eval", ok_run(tmp_path, path), cwd=tmp_path)
     ok("train", "run", cwd=tmp_path)
-    ok("eval", "run", cwd=tmp_path)
+    told = curate("eval", "run", cwd=tmp_path)  # before the loop: there is no other arm yet, and no line
+    assert told.returncode == 0 and "effective_robustness needs a line: curate loop" in told.stderr
+    assert "shifted" in told.stdout and "top1" in told.stdout
     ok("run", path, "--set", "filters.clip_score.top=0.25", cwd=tmp_path)
     assert "curate train" in fails(4, "eval", "run", cwd=tmp_path)
 
@@ -64,6 +70,8 @@ def test_names_and_data_that_cannot_be_are_refused(looped):
         )
     assert "there is no such file" in fails(4, "eval", "run", "--data", "none.tar", cwd=folder)
     assert "loop.trusted" in fails(4, "check", "recipe.yaml", "--set", "loop.trusted=none.parquet", cwd=folder)
+    for option in (("--kind", "knn"), ("--classes", "classes.yaml"), ("--train", "objects.parquet")):
+        assert f"{option[0]} is of another set: give --data" in fails(2, "eval", "run", *option, cwd=folder)
     fails(2, "loop")
     fails(2, "loop", "recipe.yaml", "--replay", "run/record.json")
 

@@ -37,6 +37,18 @@ def test_a_visit_has_its_own_views_whatever_the_thread():
     assert not np.array_equal(VIEWS(kept, 7, "b")[0], views[0])
 
 
+def test_half_of_the_crops_are_mirrored_or_none():
+    kept, mirrored = np.asarray(VIEWS.kept(image())), 0
+    plain = MultiCrop(32, 16, 3, flip=False)
+    for name in map(str, range(20)):
+        for one, other in zip(VIEWS(kept, 7, name), plain(kept, 7, name), strict=True):
+            turned_round = not np.array_equal(one, other)
+            near = np.abs(one[:, ::-1].astype(int) - other).mean() < 1  # what is blurred is rounded otherwise
+            assert near or not turned_round
+            mirrored += turned_round
+    assert 30 < mirrored < 70
+
+
 def test_what_is_kept_suffices_for_the_smallest_crops_and_never_grows():
     assert min(VIEWS.kept(image(size=(600, 400))).size) == 72  # 16 / sqrt(.05); 32 / sqrt(.4) is 51
     assert VIEWS.kept(image(size=(40, 30))).size == (40, 30)

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from model_training.evaluation.evaluate import evaluate
-from model_training.evaluation.items import OnDisk
+from model_training.evaluation.items import OnDisk, Room
 from model_training.evaluation.kinds import Evaluation
 from model_training.evaluation.tasks.knn import Knn
 from model_training.evaluation.tasks.labelled import load_splits
@@ -19,13 +19,13 @@ def asked(tmp_path):
 
 
 def test_a_split_that_is_too_large_to_be_held_is_read_for_each_model_and_gives_the_same(asked, vit):
-    held, read = (Knn(asked, *load_splits(asked, 1 << 20, held)) for held in (1 << 30, 0))
+    held, read = (Knn(asked, *load_splits(asked, Room(1 << 20, files))) for files in (1 << 30, 0))
     assert isinstance(held.train.items, tuple) and isinstance(read.train.items, OnDisk)
     np.testing.assert_array_equal(held.train.labels, read.train.labels)
     assert evaluate(vit, held) == evaluate(vit, read) == evaluate(vit, read)
 
 
 def test_classes_are_numbered_in_the_order_of_the_alphabet(asked):
-    train, test, classes = load_splits(asked, 0)
+    train, test, classes = load_splits(asked, Room(0))
     assert classes.classes == ("blue", "green", "red")
     assert train.labels.tolist() == [2, 1, 0] * 4 and test.labels.tolist() == [2, 1, 0] * 2

@@ -48,6 +48,9 @@ def test_what_is_not_winogavil_is_refused(tmp_path):
         (row("wolf", (0, 1), ["x"]), r"associations is \['x'\]"),
         (row("wolf", (0, 1), []), r"associations is \[\]"),
         (row("wolf", (0, 1), [0], "pictures"), "there are 0 images"),
+        (row("wolf", (0, 1), [True]), r"associations is \[True\]"),
+        ({"cue": "wolf", "images": 5, "associations": [0]}, "there are 0 images"),
+        ({"cue": "wolf", "images": [5], "associations": [0]}, "image 0: holds no image bytes"),
         (row(" ", (0, 1), [0]), "cue: is ' ', not a text"),
         ({"images": [png(0)], "associations": [0]}, "no column 'cue'"),
     ):

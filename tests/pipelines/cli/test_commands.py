@@ -183,7 +183,7 @@ def test_messages_name_the_place_and_the_next_command(site, tmp_path):
     model = "{clip: {kind: open_clip, arch: ViT-B-32, weights: none.safetensors}}"  # which no filter reads
     said = fails(4, "run", path, "--set", f"models={model}")
     assert "model 'clip': there is no file" in said and "allow_download" in said
-    model = "clip: {kind: open_clip, arch: ViT-B-32, weights: laion2b, allow_download: true}"
+    model = "clip: {kind: open_clip, arch: ViT-B-32, weights: laion2b_s34b_b79k, allow_download: true}"
     head = "head: {kind: linear_head, of: clip, weights: none.safetensors}"
     said = fails(4, "check", path, "--set", f"models={{{model}, {head}}}")
     assert "model 'head': there is no file" in said and "none.safetensors" in said

@@ -9,7 +9,6 @@ from model_training.data.views.square import Square
 from model_training.libraries import torch
 from model_training.models.open_clip import register
 from model_training.models.small_vocabulary import tokenizer_of
-from model_training.trainers import schedule
 from model_training.trainers.gather import gathered
 from model_training.trainers.initial import load_initial
 from model_training.trainers.objective import Inputs, Objective, normalised
@@ -30,7 +29,6 @@ class Contrastive(Objective):
 
     INITIAL: ClassVar[dict[str, Any]] = {}  # init_logit_scale, init_logit_bias, where they are not open_clip's
     BOUNDS: ClassVar[tuple[float, float] | None] = (0.0, MAX_LOGIT_SCALE)  # of the logit scale's logarithm
-    SCHEDULE: ClassVar[str] = "cosine"  # as published
     DECODES: ClassVar[bool] = False  # has a text decoder beside its towers
 
     def __init__(self, plan: Plan, seed: int, device: Any) -> None:
@@ -81,13 +79,6 @@ class Contrastive(Objective):
 
     def pixels(self, view: Any) -> Any:
         return normalised(view, self.mean, self.std)
-
-    def rates(self, step: int) -> tuple[float, float]:
-        plan = self.plan
-        if plan.schedule != "published":
-            return super().rates(step)
-        rate = schedule.NAMED[self.SCHEDULE](step, base=plan.lr, warmup=plan.warmup, steps=plan.steps)
-        return rate, plan.weight_decay
 
     def after_update(self, step: int) -> None:
         if self.BOUNDS:

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, ClassVar
 
 from model_training.data.views import Views
 from model_training.libraries import torch
@@ -36,6 +36,7 @@ class Objective(torch.nn.Module):
     (plan, seed, device); initial weights are drawn by the seed.
     """
 
+    SCHEDULE: ClassVar[str] = "cosine"  # as published, by its name in trainers/schedule.py
     views: Views
     tokenize: Callable[[list[str]], Any] | None = None  # texts -> (texts, context) int64; None: images alone
 
@@ -58,7 +59,7 @@ class Objective(torch.nn.Module):
     def rates(self, step: int) -> tuple[float, float]:
         """Learning rate and weight decay of update `step`: unless an objective publishes others, open_clip's."""
         plan = self.plan
-        name = "cosine" if plan.schedule == "published" else plan.schedule
+        name = self.SCHEDULE if plan.schedule == "published" else plan.schedule
         rate = schedule.NAMED[name](step, base=plan.lr, warmup=plan.warmup, steps=plan.steps)
         return rate, plan.weight_decay
 

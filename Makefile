@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: demo test check bench hostile clean
+.PHONY: demo test check bench hostile claims clean
 
 demo: $(READY)
 	$(BIN)/curate demo
@@ -25,6 +25,10 @@ bench: $(READY)
 
 hostile: $(READY)
 	$(BIN)/python -m tests.hostile
+
+# What is missing of tests/claims/results, and the table in README.md; hours where nothing is there.
+claims: $(READY)
+	$(BIN)/python -m tests.claims
 
 $(READY): pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)

@@ -41,18 +41,21 @@ POOL_COLUMNS = (
     c.STORED_SHA256,
 )
 IMAGE, SHARD = "image_number", "shard_number"
+PLACE = "place"  # of a row's image in the pool: an appended text stands with the texts of its image
 
 
 def arrange(frame: pl.DataFrame, scores: Sequence[str], samples_per_shard: int) -> pl.DataFrame:
     """The kept rows in the order of the dataset, with the numbers of their image and shard.
 
-    frame   POOL_COLUMNS, KEEP, COPIES and the score columns; a row per sample in pool order
+    frame   POOL_COLUMNS, KEEP, COPIES and the score columns; a row per sample in pool order. With appended samples
+            also PLACE, and rows in any order
     """
-    first = pl.col("position").min().over(c.IMAGE_UID)
+    if PLACE not in frame.columns:
+        frame = frame.with_row_index(PLACE)
+    first = pl.col(PLACE).min().over(c.IMAGE_UID)
     texts: list[Any] = [pl.col(scores[0]).fill_nan(None)] if scores else []
     ordered = (
         frame.filter(pl.col(c.KEEP))
-        .with_row_index("position")
         .with_columns(first.alias("first"), (pl.col(c.ORIGIN) != c.WEB).alias("made"))
         .sort(
             "first",
@@ -80,8 +83,9 @@ def build_shard(rows: pl.DataFrame, scores: Sequence[str], pool: Pool) -> tuple[
     for image, texts in zip(data, _by_image(rows), strict=True):
         assert image is not None, "a kept sample has an image"
         _same_bytes(image, texts[0], pool)
-        for copy in range(texts[0][c.COPIES]):
-            record = _record(texts, scores, copy)
+        copies = max(row[c.COPIES] for row in texts)  # whichever text ranks first: one that was appended is there once
+        for copy in range(copies):
+            record = _record(texts, scores, copy, copies)
             records.append(record)
             key = record[c.KEY]
             body = {**record, c.TEXTS: json.loads(record[c.TEXTS])}
@@ -118,11 +122,10 @@ def _by_image(rows: pl.DataFrame) -> Iterator[list[dict[str, Any]]]:
         yield group
 
 
-def _record(rows: list[dict[str, Any]], scores: Sequence[str], copy: int) -> dict[str, Any]:
-    """One copy of a sample. Rows without a text keep the image in, and are no texts of it."""
+def _record(rows: list[dict[str, Any]], scores: Sequence[str], copy: int, copies: int) -> dict[str, Any]:
+    """One copy of so many of a sample. Rows without a text keep the image in, and are no texts of it."""
     texts = [row for row in rows if row[c.CAPTION] is not None]
     best = texts[0] if texts else rows[0]
-    copies = max(row[c.COPIES] for row in rows)
     listed = [
         {
             c.UID: row[c.UID],

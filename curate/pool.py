@@ -5,6 +5,7 @@ which is read in place and never copied.
 """
 
 import posixpath
+import shlex
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -23,15 +24,16 @@ UNDER = "pool"
 @dataclass(frozen=True)
 class Pool:
     folder: Folder  # the run's
+    tables: str = UNDER  # the folder with its tables; of appended samples another one, whose images are the pool's
 
     def manifest(self) -> Manifest:
-        return Manifest.load(self.folder, UNDER)
+        return Manifest.load(self.folder, self.tables)
 
     def shards(self) -> list[str]:
         return sorted(self.manifest().entries)
 
     def table(self, shard: str, columns: list[str] | None = None) -> pa.Table:
-        return self.folder.read_table(f"{UNDER}/{shard}.parquet", columns)
+        return self.folder.read_table(f"{self.tables}/{shard}.parquet", columns)
 
     def images(
         self, tars: Sequence[str | None], offsets: Sequence[int | None], sizes: Sequence[int | None]
@@ -51,7 +53,9 @@ class Pool:
                 stream.seek(offset)
                 data = stream.read(size)
                 if len(data) != size:
-                    raise InputError(f"{tar}: ends before byte {offset + size:,}", "curate verify RUN")
+                    place = tar if "/" in tar else self.folder.url(posixpath.join(UNDER, tar))
+                    run = shlex.quote(self.folder.url())
+                    raise InputError(f"{place}: ends before byte {offset + size:,}", f"curate verify {run}")
                 yield data
         finally:
             if opened is not None:

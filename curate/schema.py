@@ -25,6 +25,8 @@ LABEL = "label"
 SOURCE = "source"  # the list, table or tar it was read from (its base name)
 ROW = "row"  # the row or line there, from 0
 
+CAPTIONER = "captioner"  # of a synthetic sample the model that wrote it; a column of the filters' frame alone
+
 WEB, SYNTHETIC = "web", "synthetic"
 
 # -- what the download gave: img2dataset's names, then ours ---------------------------------------
@@ -292,5 +294,26 @@ DATASET = pa.schema(
         (ORIGINAL_HEIGHT, pa.int32()),
         (LABEL, pa.string()),
         (SHA256, pa.string()),
+    ]
+)
+
+# -- the data engine: pairs that a model proposes, and what was said of them ----------------------------------
+PROPOSED = "proposed"  # the text that would be trusted
+ACCEPT = "accept"  # true, false, or null: nobody has decided
+EDITED = "edited"  # a better text, where the proposed one is not right
+BY = "by"  # who decided: PERSON or MODEL
+MODE = "mode"  # how: assisted, semi-automatic or automatic
+THUMBNAIL = "thumbnail"  # a small JPEG
+PERSON, MODEL = "person", "model"
+VERDICTS = pa.schema(
+    [
+        (UID, pa.string()),
+        (IMAGE_UID, pa.string()),
+        (ORIGIN, pa.string()),
+        (CAPTION, pa.string()),  # the trusted text; of a rejected pair the proposed one
+        (ACCEPT, pa.bool_()),
+        (EDITED, pa.bool_()),  # the text is a person's
+        (BY, pa.string()),
+        (MODE, pa.string()),
     ]
 )

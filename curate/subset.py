@@ -47,6 +47,7 @@ class Subset:
     reasons: tuple[str, ...]
     failed: tuple[Answer, ...]  # of every rule, 0 for a row that was not asked
     funnel: list[c.FunnelRow]
+    open: np.ndarray | None = None  # (rows,) bool: what every rule was asked of and kept, but for rules about texts
 
     @property
     def rows(self) -> int:
@@ -110,10 +111,14 @@ def _lists(failed: Sequence[Answer], rows: int) -> pa.Array:
 
 
 class _Verdicts:
-    """Grows rule by rule: who is still in, why each left, and every rule that each failed."""
+    """Grows rule by rule: who is still in, why each left, and every rule that each failed.
 
-    def __init__(self, known: Known) -> None:
+    `open`: who is in, or left for what the text alone says; None where nobody will ask.
+    """
+
+    def __init__(self, known: Known, *, follows: bool) -> None:
         self.alive = known.there
+        self.open = known.there if follows else None
         self.copies: np.ndarray | None = None
         self.first = np.zeros(len(known.there), np.uint32)
         self.reasons: list[str] = []
@@ -123,6 +128,8 @@ class _Verdicts:
 
     def add(self, stage: str, which: np.ndarray) -> None:
         """Let appended samples in: captions that a stage among the filters wrote."""
+        if self.open is not None:
+            self.open = self.open | which
         before = int(np.count_nonzero(self.alive))
         if self.copies is not None:  # what joins is there once, whatever an earlier rule said of the others
             self.copies = np.where(which & ~self.alive, np.int32(1), self.copies)
@@ -130,9 +137,12 @@ class _Verdicts:
         kept = int(np.count_nonzero(self.alive))
         self._close(stage, "appended", before, kept - before, 0, kept)
 
-    def drop(self, stage: str, rule: str, answer: Answer) -> None:
-        """Take the rows out that are in and have a code; its word is the reason."""
+    def drop(self, stage: str, rule: str, answer: Answer, *, asked: np.ndarray | None = None, text: bool) -> None:
+        """Take the rows out that are in and have a code; its word is the reason. `text`: it is about texts alone."""
         before = int(np.count_nonzero(self.alive))
+        if self.open is not None and not text:
+            self.open = self.open & (answer.codes == 0)
+            self.open = self.open if asked is None else self.open & asked
         lost = answer.codes != 0
         leaving = self.alive & lost
         np.copyto(self.first, answer.codes.astype(np.uint32) + np.uint32(len(self.reasons)), where=leaving)
@@ -158,41 +168,71 @@ class _Verdicts:
             tuple(self.reasons),
             tuple(self.failed),
             self.funnel,
+            self.open,
         )
 
 
 def decide(
-    frame: pl.DataFrame, filters: Sequence[Filter], tables: dict[str, Tables], known: Known | None = None
+    frame: pl.DataFrame,
+    filters: Sequence[Filter],
+    tables: dict[str, Tables],
+    known: Known | None = None,
+    *,
+    follows: bool = False,
 ) -> Subset:
     """Ask every rule in order.
 
-    frame   a row per pool row in pool order, then the synthetic rows if there are any: NEEDS and every
-            column that the filters read. A synthetic row is in from the item on that `appends` it. A plain table
-            may have uid alone of NEEDS: all rows then count as from the web and as downloaded
-    tables  corpus pass -> its whole-pool tables, for the rules that compare samples
-    known   what `know` finds in the frame, where that was asked before; the frame then needs none of NEEDS
-            but for a filter or a caller that reads them
+    frame    a row per pool row in pool order, then the synthetic rows if there are any: NEEDS and every
+             column that the filters read. A synthetic row is in from the item on whose `writer` wrote it, if its
+             image is wanted there; a second item with the same writer appends nothing. `captioner` says who wrote
+             it; without that column the first writer did. A plain table may have uid alone of NEEDS: all rows then
+             count as from the web and as downloaded
+    tables   corpus pass -> its whole-pool tables, for the rules that compare samples
+    known    what `know` finds in the frame, where that was asked before; the frame then needs none of NEEDS
+             but image_uid for an item with a writer, and what a filter or a caller reads
+    follows  keep `open`, for captions that will join after these filters
     """
     known = known or know(frame)
-    verdicts = _Verdicts(known)
+    verdicts = _Verdicts(known, follows=follows or any(item.writer for item in filters))
     repeated = known.repeated & verdicts.alive
     answer = Answer(repeated.view(np.uint8), (REPEATED,))
-    verdicts.drop("input", "repeated", answer)
+    verdicts.drop("input", "repeated", answer, text=False)
     verdicts.failed.append(answer)
     _downloads(verdicts, known.outcomes)
     downloaded = verdicts.alive
+    wrote: set[str] = set()
     for item in filters:
-        if item.appends:
-            living = frame[c.IMAGE_UID].filter(pl.Series(verdicts.alive)).unique()
-            joining = _bools((frame[c.ORIGIN] == c.SYNTHETIC) & frame[c.IMAGE_UID].is_in(living.implode()))
+        if item.writer is not None and item.writer not in wrote:
+            wrote.add(item.writer)
+            joining = _written_by(frame, known, item.writer) & ~downloaded
+            joining &= _of_images(frame, joining, in_reach(item, verdicts.alive, verdicts.open))
             verdicts.add(item.stage, joining)
             downloaded = downloaded | joining
         for rule in item.rules():
             question = Question(frame, tables, downloaded, verdicts.alive)
-            answer = ask(rule, question, f"{item.stage}.{rule.name}")
-            verdicts.failed.append(Answer(answer.codes * question.asked(rule), answer.words))
-            verdicts.drop(item.stage, rule.name, answer)
+            answer, asked = ask(rule, question, f"{item.stage}.{rule.name}"), question.asked(rule)
+            verdicts.failed.append(Answer(answer.codes * asked, answer.words))
+            verdicts.drop(item.stage, rule.name, answer, asked=asked, text=rule.of_text)
     return verdicts.subset(frame)
+
+
+def in_reach(item: Filter, alive: np.ndarray, open_: np.ndarray | None) -> np.ndarray:
+    """The rows whose images an item with a writer captions."""
+    return open_ if item.rescues and open_ is not None else alive
+
+
+def _written_by(frame: pl.DataFrame, known: Known, writer: str) -> np.ndarray:
+    if c.CAPTIONER not in frame.columns:
+        return ~known.there
+    return ~known.there & _bools(frame[c.CAPTIONER].cast(pl.String) == writer)
+
+
+def _of_images(frame: pl.DataFrame, rows: np.ndarray, of: np.ndarray) -> np.ndarray:
+    """Of the `rows` those whose image some row of `of` has."""
+    found, images, row = np.zeros(len(rows), bool), frame.select(c.IMAGE_UID), "row"
+    some = images.with_row_index(row).filter(pl.Series(rows))
+    found[some.join(images.filter(pl.Series(of)), on=c.IMAGE_UID, how="semi")[row].to_numpy()] = True
+    return found
 
 
 def know(frame: pl.DataFrame) -> Known:
@@ -224,7 +264,7 @@ def _downloads(verdicts: _Verdicts, outcomes: np.ndarray) -> None:
         if not code:
             continue
         outcome, codes = OUTCOMES[code], (outcomes == code).view(np.uint8)
-        verdicts.drop("download", outcome, Answer(codes, (f"download.{outcome}",)))
+        verdicts.drop("download", outcome, Answer(codes, (f"download.{outcome}",)), text=False)
 
 
 def _bools(series: pl.Series) -> np.ndarray:

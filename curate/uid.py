@@ -18,8 +18,17 @@ UID_DTYPE = np.dtype("u8,u8")  # DataComp's: upper and lower 16 hex digits
 
 def content_uid(url: str, caption: str) -> str:
     """The uid of a pair. Without a url, pass the image's sha256 in its place."""
+    return _hashed(url, caption)
+
+
+def synthetic_uid(image_uid: str, caption: str) -> str:
+    """The uid of a caption that a model wrote of an image."""
+    return _hashed(image_uid, caption, "synthetic")
+
+
+def _hashed(*parts: str) -> str:
     digest = hashlib.sha256()
-    for part in (url, caption):
+    for part in parts:
         data = part.encode("utf-8", "surrogatepass")
         digest.update(struct.pack(">Q", len(data)))
         digest.update(data)

@@ -12,6 +12,7 @@ from curate.uid import fingerprint
 from model_training.evaluation.evaluate import refuse_absent
 from model_training.evaluation.items import data_files
 from model_training.trainers.objectives import meaningless
+from pipelines.check_captions import caption_warnings, captions
 from pipelines.check_filters import check_filters
 from pipelines.columns import families, passes
 from pipelines.evaluate import evaluations
@@ -60,6 +61,7 @@ def check(recipe: Recipe, source: Source | None = None) -> dict[str, Any]:
         "models": models,
         "signals": families(recipe),
         "corpus": [work.name for work in passes(recipe)],
+        "captions": captions(recipe, len(usable) if len(rows) < LOOKED_AT else None),
         "filters": [f"{item.stage}: {', '.join(rule.name for rule in item.rules())}" for item in recipe.filters],
         "free_bytes": free,
         "estimate": {
@@ -71,11 +73,13 @@ def check(recipe: Recipe, source: Source | None = None) -> dict[str, Any]:
 
 def warnings(recipe: Recipe) -> list[str]:
     """What can be run and should not be run unknowingly."""
+    found = caption_warnings(recipe)
     if recipe.input.kind != "urls" or recipe.download.engine != "img2dataset":
-        return []
+        return found
     return [
+        *found,
         "engine: img2dataset connects to private addresses, also by redirect, and reads no robots.txt; "
-        "give it no network that has anything to hide, or use engine: curate"
+        "give it no network that has anything to hide, or use engine: curate",
     ]
 
 
@@ -87,15 +91,22 @@ def check_training(recipe: Recipe) -> None:
         if entry.baselines is not None:
             read_baselines(entry)
     loop = recipe.loop
-    for section in (recipe.train, loop.scorer if loop is not None else None):
+    sections = [recipe.train, *(loop.sections() if loop is not None else ())]
+    for section in sections:
         if section is not None and (wrong := meaningless(plan(section))):
             raise InputError(*wrong)
     if loop is not None and loop.trusted is not None:
-        data_files([loop.trusted], "`loop.trusted`")
+        _refuse_several(loop.trusted)
     if loop is not None and loop.oracle is not None:
         uids(loop.oracle.table, loop.oracle.column)
     for item in recipe.filters:
         item.identity()
+
+
+def _refuse_several(trusted: str) -> None:
+    """A table of trusted pairs is one file: its hash is part of what the models are."""
+    if data_files([trusted], "`loop.trusted`") != [trusted]:
+        raise InputError(f"{trusted}: `loop.trusted` is one file, not a glob or a folder", "name a .parquet or a .tar")
 
 
 def _free(folder: Path) -> int:

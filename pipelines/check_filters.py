@@ -9,6 +9,7 @@ from curate import schema as c
 from curate.corpus import CorpusPass
 from curate.errors import RecipeError, did_you_mean
 from curate.filters.rule import Filter, Rule
+from pipelines.check_captions import wrong_models
 from pipelines.columns import schemas
 from pipelines.recipe import Recipe
 from pipelines.recipe_source import Location, Source
@@ -31,6 +32,9 @@ def _problems(recipe: Recipe) -> Iterator[tuple[Location, str]]:
     table, places = sample_table(recipe), schemas(recipe)
     for i, item in enumerate(recipe.filters):
         at: Location = ("filters", i, item.type)
+        if misnamed := list(wrong_models(recipe, item)):
+            yield from (((*at, *key), message) for key, message in misnamed)
+            continue
         unknown = sorted(item.reads() - set(table.columns))
         for column in unknown:
             yield _at(at, item, "sql"), f"no signal is called {column!r}{did_you_mean(column, table.columns)}"

@@ -71,13 +71,18 @@ def results(arms: Mapping[str, Outcomes], evaluations: Sequence[Evaluation], see
 
 
 def differences(arms: Mapping[str, Outcomes], evaluations: Sequence[Evaluation], seed: int) -> list[dict[str, Any]]:
-    """Curated against raw and against random, by the first metric of each evaluation."""
+    """Curated against raw, random and its ablations, by the first metric of each evaluation.
+
+    `se` is the standard error of the seeds' differences, None for one seed.
+    """
     rows = []
     for evaluation in evaluations:
-        for against in (RAW, RANDOM):
+        for against in (name for name in arms if name not in (CURATED, ORACLE)):
             found = difference(arms, CURATED, against, evaluation, seed)
             if found is not None:
-                rows.append({"use": evaluation.use, "arm": CURATED, "against": against, **found})
+                seeds = paired(arms, CURATED, against, arms[CURATED].primary(evaluation), seed)
+                se = seeds["se"] if seeds is not None else None
+                rows.append({"use": evaluation.use, "arm": CURATED, "against": against, **found, "se": se})
     return rows
 
 
@@ -93,6 +98,33 @@ def difference(
         return None
     value, low, high = bootstrap.difference(tables[0], tables[1], level=level, seed=seed)
     return {"eval": evaluation.name, "metric": key[1], "value": value, "low": low, "high": high}
+
+
+def paired(arms: Mapping[str, Outcomes], arm: str, against: str, key: Key, seed: int) -> dict[str, Any] | None:
+    """One metric of `arm` less that of `against`, seed by seed; None where one of them has not the same seeds.
+
+    `sd` and `se` are of the seeds' differences: se = sd / sqrt(seeds), None for one seed. `low` and `high` are the 95 %
+    interval over seeds and items, None for a metric that items do not sum to.
+    """
+    mine, other = (arms[name].values.get(key) for name in (arm, against))
+    if mine is None or other is None or arms[arm].seeds != arms[against].seeds or len(mine) != len(other):
+        return None
+    apart = [a - b for a, b in zip(mine, other, strict=True)]
+    sd = float(np.std(apart, ddof=1)) if len(apart) > 1 else None
+    tables = [arms[name].hits.get(key) for name in (arm, against)]
+    low = high = None
+    if tables[0] is not None and tables[1] is not None and tables[0].shape == tables[1].shape:
+        _, low, high = bootstrap.difference(tables[0], tables[1], seed=seed)
+    return {
+        "eval": key[0],
+        "metric": key[1],
+        "values": {str(s): v for s, v in zip(arms[arm].seeds, apart, strict=True)},
+        "value": float(np.mean(apart)),
+        "sd": sd,
+        "se": sd / len(apart) ** 0.5 if sd is not None else None,
+        "low": low,
+        "high": high,
+    }
 
 
 def gap_closed(arms: Mapping[str, Outcomes], evaluations: Sequence[Evaluation], seed: int) -> list[dict[str, Any]]:

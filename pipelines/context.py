@@ -55,7 +55,9 @@ class Context:
     stop: Stop
     summary: Summary
     label: str = ""  # of a round or an arm, for people
+    before: tuple[Workspace, ...] = ()  # the rounds that were promoted before this one, in order
     made: Counter[str] = field(default_factory=Counter)  # stage -> units that were computed, rounds and arms included
+    seconds: dict[str, float] = field(default_factory=dict)  # stage -> how long it took, rounds and arms included
 
     @property
     def folder(self) -> Folder:
@@ -124,7 +126,9 @@ class Context:
         try:
             yield
         finally:
-            self._log(name, time.monotonic() - began)
+            took = time.monotonic() - began
+            self.seconds[name] = self.seconds.get(name, 0.0) + took
+            self._log(name, took)
 
     def _log(self, stage: str, seconds: float) -> None:
         if not self.folder.local:

@@ -22,6 +22,7 @@ from pipelines.workspace import POOL, Workspace
 
 WHOLE = "whole"
 PARTIAL, MERGE, SPREAD = "partial", "merge", "spread"
+WHOLE_POOL = 86_400.0  # seconds that a merge may take: one unit of it reads the whole pool
 
 
 @dataclass
@@ -39,16 +40,18 @@ class CorpusTask:
         work, under = self.passes[name], pass_folder(name)
         if step == PARTIAL:
             tables = work.partial(self._frame(work, unit.shard))
-            return [Part(f"{under}/partial", unit.rows, {"read": unit.rows}, _files(f"{unit.shard}.", tables))]
+            return [Part(f"{under}/partial", unit.rows, {"read": unit.rows}, files_of(f"{unit.shard}.", tables))]
         if step == MERGE:
             self._whole.clear()
             entries = Workspace(self.folder).manifest(f"{under}/partial").entries
             partials = (
-                {ROWS: self._frame(work, shard)} if work.gathers else self._partial(under, entries[shard])
+                {ROWS: self._frame(work, shard)}
+                if work.gathers
+                else stored_tables(self.folder, f"{under}/partial", entries[shard])
                 for shard in shards
             )
             tables = work.merge(partials, outside_tables(self.folder, work))
-            return [Part(under, unit.rows, {"merged": unit.rows}, _files("", tables))]
+            return [Part(under, unit.rows, {"merged": unit.rows}, files_of("", tables))]
         if name not in self._whole:
             self._whole = {name: whole_tables(self.folder, work)}
         table = work.per_sample(self._whole[name], self._frame(work, unit.shard))
@@ -58,15 +61,16 @@ class CorpusTask:
     def _frame(self, work: CorpusPass, shard: str) -> pl.DataFrame:
         return Columns(self.folder).shard(shard, dict(work.reads))
 
-    def _partial(self, under: str, entry: Entry) -> Tables:
-        return {name.split(".")[1]: _read(self.folder, f"{under}/partial/{name}") for name in entry.files}
-
 
 def whole_tables(folder: Folder, work: CorpusPass) -> Tables:
     """The merged tables of a pass."""
     under = pass_folder(work.name)
-    entry = Workspace(folder).manifest(under).entries[WHOLE]
-    return {name.removesuffix(".parquet"): _read(folder, f"{under}/{name}") for name in entry.files}
+    return stored_tables(folder, under, Workspace(folder).manifest(under).entries[WHOLE])
+
+
+def stored_tables(folder: Folder, under: str, entry: Entry) -> Tables:
+    """The tables of an entry, whose files are [PREFIX.]TABLE.parquet."""
+    return {name.removesuffix(".parquet").rpartition(".")[2]: _read(folder, f"{under}/{name}") for name in entry.files}
 
 
 def _read(folder: Folder, name: str) -> pl.DataFrame:
@@ -75,7 +79,8 @@ def _read(folder: Folder, name: str) -> pl.DataFrame:
     return frame
 
 
-def _files(prefix: str, tables: Tables) -> dict[str, bytes]:
+def files_of(prefix: str, tables: Tables) -> dict[str, bytes]:
+    """A file for each of the tables."""
     return {f"{prefix}{name}.parquet": table_bytes(_plain(frame)) for name, frame in tables.items()}
 
 

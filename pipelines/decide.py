@@ -2,6 +2,7 @@
 
 import tempfile
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain
 from typing import IO, Any
 
 import numpy as np
@@ -15,12 +16,13 @@ from curate.files import Content, canonical_json, content_sha256
 from curate.filters.rule import Filter
 from curate.manifest import Entry
 from curate.signal_store import Columns, pass_folder
-from curate.subset import CHUNK, NEEDS, WHO, Subset, decide
+from curate.subset import CHUNK, NEEDS, WHO, Subset, decide, in_reach
 from curate.uid import UID_DTYPE, fingerprint, pack_uids, sort_uids
 from pipelines.column_cache import ColumnCache
 from pipelines.columns import passes, read_by_filters, wanted
 from pipelines.corpus import whole_tables
 from pipelines.recipe import Recipe
+from pipelines.synthetic import Appended, read_after, text_folders
 from pipelines.workspace import FUNNEL, POOL, SUBSET, SUBSET_IDS, Workspace
 
 VERSION = 3
@@ -33,21 +35,45 @@ def answer(recipe: Recipe, workspace: Workspace) -> Subset:
 
     What only says who a row is, is not read again: of ten million rows it is most of the bytes.
     """
-    cache = ColumnCache(workspace.folder)
-    known = cache.known()
-    return decide(cache.frame(_folders(recipe)), recipe.filters, tables(recipe, workspace), known)
+    cache, folders, appended = ColumnCache(workspace.folder), _folders(recipe), Appended(workspace)
+    known, frame = cache.known(), cache.frame(folders)
+    if appended.rows:
+        frame = appended.join(frame, folders, text_folders(recipe), read_after(recipe))
+        known = appended.known(known)
+    return decide(frame, recipe.filters, tables(recipe, workspace), known)
+
+
+def in_reach_of(recipe: Recipe, workspace: Workspace, place: int, number: int) -> np.ndarray:
+    """int64, ascending: the pool rows, counted in the whole pool, that stand for the images which the item at `place`
+    has captioned: of an image the first that was downloaded. The item's captioner is the `number`-th.
+    """
+    item, before = recipe.filters[place], recipe.model_copy(update={"filters": recipe.filters[:place]})
+    cache, appended = ColumnCache(workspace.folder), Appended(workspace, number)
+    folders: dict[str, Sequence[str]] = dict(wanted(before, {c.IMAGE_UID, *read_by_filters(before)}))
+    frame, known = cache.frame(folders), cache.known()
+    images, downloaded = frame[c.IMAGE_UID], known.outcomes == 0
+    if appended.rows:
+        frame = appended.join(frame, folders, text_folders(before), read_after(before))
+        known = appended.known(known)
+    found = decide(frame, before.filters, tables(before, workspace), known, follows=True)
+    reached, row = frame.select(c.IMAGE_UID).filter(pl.Series(in_reach(item, found.keep, found.open))), "row"
+    there = images.to_frame().with_row_index(row).filter(pl.Series(downloaded))
+    mine = there.join(reached, on=c.IMAGE_UID, how="semi").group_by(c.IMAGE_UID).agg(pl.col(row).min())
+    return mine[row].cast(pl.Int64).sort().to_numpy()
 
 
 def _folders(recipe: Recipe) -> dict[str, Sequence[str]]:
     """What `answer` reads: folder -> columns."""
-    appended = {c.IMAGE_UID, c.ORIGIN} if any(item.appends for item in recipe.filters) else set()
+    appended = {c.IMAGE_UID} if any(item.writer for item in recipe.filters) else set()
     # Rules without columns too are asked of rows: there is one column at least.
     return dict(wanted(recipe, {*appended, *read_by_filters(recipe)} or {c.ROW}))
 
 
 def read(recipe: Recipe, workspace: Workspace, more: Iterable[str] = ()) -> pl.DataFrame:
-    """The columns that the filters read, those that say who a row is, and `more`."""
-    return ColumnCache(workspace.folder).frame(dict(wanted(recipe, {*NEEDS, *read_by_filters(recipe), *more})))
+    """The columns that the filters read, those that say who a row is, and `more`; synthetic rows come last."""
+    folders: dict[str, Sequence[str]] = dict(wanted(recipe, {*NEEDS, *read_by_filters(recipe), *more}))
+    frame, appended = ColumnCache(workspace.folder).frame(folders), Appended(workspace)
+    return appended.join(frame, folders, text_folders(recipe), ()) if appended.rows else frame
 
 
 def tables(recipe: Recipe, workspace: Workspace) -> dict[str, Tables]:
@@ -60,6 +86,7 @@ def mark(recipe: Recipe, workspace: Workspace) -> str:
     folders = set(wanted(recipe, {*NEEDS, *read_by_filters(recipe)})) | {POOL}
     folders |= {pass_folder(work.name) for item in recipe.filters for work in item.passes()}
     contents = [(under, workspace.manifest(under).content()) for under in sorted(folders)]
+    contents += Appended(workspace).contents(folders & text_folders(recipe))
     return fingerprint(VERSION, [_rules(item) for item in recipe.filters], contents)
 
 
@@ -77,7 +104,8 @@ def publish(recipe: Recipe, workspace: Workspace) -> bool:
     if entry is not None and entry.fingerprint == now and root.damage(ENTRY) is None:
         return False
     subset = answer(recipe, workspace)
-    table, ids = _written(subset, Columns(workspace.folder).chunks({POOL: list(WHO)}, CHUNK))
+    who = chain(Columns(workspace.folder).chunks({POOL: list(WHO)}, CHUNK), Appended(workspace).who(WHO))
+    table, ids = _written(subset, who)
     files: dict[str, Content] = {
         SUBSET: table,
         SUBSET_IDS: _array(ids),

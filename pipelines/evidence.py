@@ -21,6 +21,7 @@ from pipelines.columns import families, passes, schemas
 from pipelines.corpus import WHOLE, whole_tables
 from pipelines.ledger import read_all
 from pipelines.recipe import Recipe
+from pipelines.synthetic import Appended, text_folders
 from pipelines.workspace import FUNNEL, POOL, RECIPE, SUBSET, Workspace
 
 POOL_COLUMNS = (
@@ -67,13 +68,15 @@ def corpus_tables(recipe: Recipe, workspace: Workspace) -> dict[str, pl.DataFram
 
 
 def joined(recipe: Recipe, workspace: Workspace) -> pl.DataFrame:
-    """Subset, pool and every measured column side by side; rows in pool order."""
+    """Subset, pool and every measured column side by side; rows in pool order, then those that were appended."""
     known = schemas(recipe)
     folders: dict[str, list[str]] = {POOL: list(POOL_COLUMNS)}
     for under in [*(family_folder(f) for f in families(recipe)), *(pass_folder(w.name) for w in passes(recipe))]:
         if under in known and workspace.manifest(under).entries:
             folders[under] = [field.name for field in known[under] if not pa.types.is_nested(field.type)]
-    columns = Columns(workspace.folder).frame(dict(folders))
+    columns, appended = Columns(workspace.folder).frame(dict(folders)), Appended(workspace)
+    if appended.rows:
+        columns = appended.join(columns, folders, text_folders(recipe), ()).select(columns.columns)
     subset = pl.from_arrow(workspace.folder.read_table(SUBSET))
     assert isinstance(subset, pl.DataFrame)
     return pl.concat([subset, columns], how="horizontal")
@@ -89,12 +92,14 @@ def thresholds(recipe: Recipe) -> list[Threshold]:
 
 
 def duplicates(recipe: Recipe, workspace: Workspace, samples: pl.DataFrame) -> pl.DataFrame:
-    """uid_a, uid_b, distance. Equal hashes are joined to their first sample, so k copies give k - 1 pairs."""
+    """uid_a, uid_b, distance, of what was asked for. Equal hashes are joined to their first sample, so k copies give
+    k - 1 pairs."""
     empty = pl.DataFrame(schema={"uid_a": pl.String, "uid_b": pl.String, c.DISTANCE: pl.UInt8})
     work = next((w for w in passes(recipe) if w.name == HashPairs.name), None)
     if work is None or c.PHASH not in samples.columns:
         return empty
-    hashed = samples.select(c.UID, c.PHASH).drop_nulls().unique(c.UID, keep="first", maintain_order=True)
+    web = samples.filter(pl.col(c.ORIGIN) != c.SYNTHETIC)
+    hashed = web.select(c.UID, c.PHASH).drop_nulls().unique(c.UID, keep="first", maintain_order=True)
     first = hashed.unique(c.PHASH, keep="first", maintain_order=True).rename({c.UID: "first"})
     same = hashed.join(first, on=c.PHASH).filter(pl.col(c.UID) != pl.col("first"))
     copies = same.select(

@@ -1,5 +1,6 @@
 """The life of one pair: where it was asked for, what came, what was measured, which rule decided, where it lies."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -8,13 +9,15 @@ import polars as pl
 from curate import schema as c
 from curate.errors import InputError
 from curate.filters.phash_dedup import PHashDedup, hash_groups
+from curate.filters.rule import Filter
 from curate.signal_store import Columns
 from pipelines.columns import homes
 from pipelines.decide import read as read_columns
 from pipelines.decide import tables
 from pipelines.recipe import Recipe
 from pipelines.repeats import is_repeats
-from pipelines.workspace import DATASET, POOL, SUBSET, Workspace
+from pipelines.synthetic import Appended, pool_shard, text_folders
+from pipelines.workspace import DATASET, POOL, SUBSET, SYNTHETIC, Workspace
 
 
 @dataclass
@@ -27,25 +30,42 @@ class Life:
 
 
 def explain(recipe: Recipe, workspace: Workspace, key: str) -> list[Life]:
-    """`key`: a uid or the first 8 or more digits of one, a url, or a pool key. Raises InputError for none."""
+    """`key`: a uid or the first 8 or more digits of one, a url, or a pool key; what captioners wrote of the same image
+    comes with it. Raises InputError for none.
+    """
     subset = pl.from_arrow(workspace.folder.read_table(SUBSET))
     assert isinstance(subset, pl.DataFrame)
-    lives, start = [], 0
+    appended = Appended(workspace)
+    if len(subset) != workspace.manifest(POOL).rows() + appended.rows:
+        raise InputError(f"{workspace.folder.url(SUBSET)}: is of other samples than there are now", "curate run RECIPE")
+    match = (pl.col(c.URL) == key) | (pl.col(c.KEY) == key)
+    if len(key) >= 8:
+        match = match | pl.col(c.UID).str.starts_with(key)
+    lives, start, images = [], 0, set[str]()
     for shard, entry in sorted(workspace.manifest(POOL).entries.items()):
-        pool = pl.from_arrow(workspace.folder.read_table(f"{POOL}/{shard}.parquet"))
-        assert isinstance(pool, pl.DataFrame)
-        match = (pl.col(c.URL) == key) | (pl.col(c.KEY) == key)
-        if len(key) >= 8:
-            match = match | pl.col(c.UID).str.starts_with(key)
-        for row in pool.with_row_index("place").filter(match).to_dicts():
+        for row in _rows(workspace, POOL, shard, match):
+            images.add(row[c.IMAGE_UID])
             verdict = subset.row(start + row["place"], named=True)
             lives.append(_life(recipe, workspace, shard, row, verdict))
         start += entry.rows
+    match = match | pl.col(c.IMAGE_UID).is_in(sorted(images))
+    for shard, count in appended.entries.items():
+        for row in _rows(workspace, SYNTHETIC, shard, match):
+            verdict = subset.row(start + row["place"], named=True)
+            lives.append(_written_life(recipe, appended, shard, row, verdict))
+        start += count
     if not lives:
         raise InputError(
             f"{workspace.folder.url()}: nothing has the uid, url or key {key!r}", "curate stats RUN shows what there is"
         )
     return lives
+
+
+def _rows(workspace: Workspace, under: str, shard: str, match: pl.Expr) -> list[dict[str, Any]]:
+    """The rows of a shard's table that match, each with its `place` there."""
+    table = pl.from_arrow(workspace.folder.read_table(f"{under}/{shard}.parquet"))
+    assert isinstance(table, pl.DataFrame)
+    return table.with_row_index("place").filter(match).to_dicts()
 
 
 def _life(recipe: Recipe, workspace: Workspace, shard: str, row: dict[str, Any], verdict: dict[str, Any]) -> Life:
@@ -58,12 +78,31 @@ def _life(recipe: Recipe, workspace: Workspace, shard: str, row: dict[str, Any],
     if row[c.OUTCOME] == c.Outcome.OK:
         values = _signals(recipe, workspace, shard, row["place"])
         life.lines += [("signals", ", ".join(f"{n} {_short(v)}" for n, v in values.items()))] if values else []
-        life.lines += _verdicts(recipe, verdict)
+        life.lines += _verdicts(recipe.filters, verdict)
         life.lines += _twin(recipe, workspace, verdict)
-    life.lines.append(("subset", "kept" if verdict[c.KEEP] else f"dropped: {verdict[c.REASON]}"))
-    if verdict[c.KEEP]:
-        life.lines.append(("dataset", _place(workspace, row[c.IMAGE_UID])))
+    life.lines += _end(workspace, verdict)
     return life
+
+
+def _written_life(recipe: Recipe, appended: Appended, shard: str, row: dict[str, Any], verdict: dict[str, Any]) -> Life:
+    """Of a text that a captioner wrote: it begins at the item that appended it."""
+    life, workspace, captioner = Life(row[c.UID]), appended.workspace, row[c.SOURCE]
+    first = next((i for i, item in enumerate(recipe.filters) if item.writer == captioner), len(recipe.filters))
+    stage = recipe.filters[first].stage if first < len(recipe.filters) else SYNTHETIC
+    life.lines.append((stage, f"{captioner} wrote of the image {row[c.IMAGE_UID]}: {row[c.CAPTION]!r}"))
+    life.lines.append(("download", _download(row)))
+    folders = _measured(recipe, workspace, pool_shard(shard))
+    values = appended.frame(shard, folders, text_folders(recipe)).row(row["place"], named=True) if folders else {}
+    life.lines += [("signals", ", ".join(f"{n} {_short(v)}" for n, v in values.items()))] if values else []
+    life.lines += _verdicts(recipe.filters[first:], verdict)
+    life.lines += _end(workspace, verdict)
+    return life
+
+
+def _end(workspace: Workspace, verdict: dict[str, Any]) -> list[tuple[str, str]]:
+    if verdict[c.KEEP]:
+        return [("subset", "kept"), ("dataset", _place(workspace, verdict[c.IMAGE_UID]))]
+    return [("subset", f"dropped: {verdict[c.REASON]}" if verdict[c.REASON] else "not appended")]
 
 
 def _download(row: dict[str, Any]) -> str:
@@ -76,11 +115,17 @@ def _download(row: dict[str, Any]) -> str:
 
 
 def _signals(recipe: Recipe, workspace: Workspace, shard: str, place: int) -> dict[str, Any]:
+    folders = _measured(recipe, workspace, shard)
+    return Columns(workspace.folder).shard(shard, dict(folders)).row(place, named=True) if folders else {}
+
+
+def _measured(recipe: Recipe, workspace: Workspace, shard: str) -> dict[str, list[str]]:
+    """folder -> its columns, of what there is of a pool shard beside the pool."""
     folders: dict[str, list[str]] = {}
     for column, under in homes(recipe).items():
         if under != POOL and shard in workspace.manifest(under).entries:
             folders.setdefault(under, []).append(column)
-    return Columns(workspace.folder).shard(shard, dict(folders)).row(place, named=True) if folders else {}
+    return folders
 
 
 def _short(value: Any) -> str:
@@ -89,11 +134,11 @@ def _short(value: Any) -> str:
     return f"{value:.4g}" if isinstance(value, float) else str(value)
 
 
-def _verdicts(recipe: Recipe, verdict: dict[str, Any]) -> list[tuple[str, str]]:
+def _verdicts(filters: Sequence[Filter], verdict: dict[str, Any]) -> list[tuple[str, str]]:
     """A line per rule. Rules that compare survivors were not asked of what was dropped before."""
     lines, dropped = [], verdict[c.REASON] == "input.repeated"
     failed = {reason.removesuffix(":null") for reason in verdict[c.FAILED]}
-    for item in recipe.filters:
+    for item in filters:
         for rule in item.rules():
             name = f"{item.stage}.{rule.name}"
             if dropped and rule.of == "survivors":

@@ -29,7 +29,7 @@ from curate.subset import REPEATED, datacomp_uids
 from curate.uid import fingerprint, pack_uids
 from pipelines.inputs.places import expand
 from pipelines.progress import Progress
-from pipelines.workspace import POOL, RECIPE, SUBSET, Workspace
+from pipelines.workspace import POOL, RECIPE, SUBSET, SYNTHETIC, Workspace
 
 TOLD = (c.UID, c.IMAGE_UID, c.KEY, c.URL, c.CAPTION, c.LABEL, c.ORIGIN, c.STATUS, c.FORMAT, c.SHA256)
 SIZES = (c.WIDTH, c.HEIGHT, c.ORIGINAL_WIDTH, c.ORIGINAL_HEIGHT)
@@ -50,9 +50,10 @@ def export_run(
     """
     _stays_outside(workspace, out)
     pool, verdicts = workspace.manifest(POOL), workspace.folder.read_table(SUBSET, [c.UID, c.KEEP, c.COPIES])
-    if verdicts.num_rows != pool.rows():
+    texts = workspace.manifest(SYNTHETIC)
+    if verdicts.num_rows != pool.rows() + texts.rows():
         raise InputError(
-            f"{workspace.folder.url(SUBSET)}: has {verdicts.num_rows:,} rows, the pool {pool.rows():,}",
+            f"{workspace.folder.url(SUBSET)}: has {verdicts.num_rows:,} rows, the pool {pool.rows() + texts.rows():,}",
             f"curate run {quote(workspace.folder.url(RECIPE))} decides anew",
         )
     wanted = packed(subset) if subset is not None else datacomp_uids(verdicts)
@@ -60,12 +61,12 @@ def export_run(
     batches = _pool_samples(workspace, own is not None)
     return _copied(
         batches,
-        len(pool.entries),
+        len(pool.entries) + len(texts.entries),
         "shards",
         progress,
         wanted,
         out,
-        ("run", pool.content(), own),
+        ("run", pool.content(), own, *([texts.content()] if texts.entries else [])),
         samples_per_shard,
         bytes_per_shard,
     )
@@ -134,17 +135,18 @@ def _copied(
 
 
 def _pool_samples(workspace: Workspace, own: bool) -> Iterator[list[Sample]]:
-    """The downloaded rows in the pool's order, each uid once. `own`: only those that the run kept."""
+    """The downloaded rows in the pool's order, each uid once, then what captioners wrote. `own`: only what was kept."""
     images, start = _Images(workspace.folder), 0
     verdicts = _frame(workspace.folder.read_table(SUBSET, [c.KEEP, c.REASON]))
     once = pl.col(c.KEEP) if own else (pl.col(c.OUTCOME) == str(Outcome.OK)) & pl.col(c.REASON).ne_missing(REPEATED)
     names = [*TOLD, *SIZES, c.OUTCOME, c.TAR, c.OFFSET, c.SIZE, c.STORED_SHA256]
     with images:
-        for shard, entry in sorted(workspace.manifest(POOL).entries.items()):
-            rows = _frame(workspace.folder.read_table(f"{POOL}/{shard}.parquet", names))
-            rows = pl.concat([rows, verdicts.slice(start, entry.rows)], how="horizontal").filter(once)
-            start += entry.rows
-            yield [Sample(row[c.UID], partial(_parts, row, images)) for row in rows.iter_rows(named=True)]
+        for under in (POOL, SYNTHETIC):
+            for shard, entry in sorted(workspace.manifest(under).entries.items()):
+                rows = _frame(workspace.folder.read_table(f"{under}/{shard}.parquet", names))
+                rows = pl.concat([rows, verdicts.slice(start, entry.rows)], how="horizontal").filter(once)
+                start += entry.rows
+                yield [Sample(row[c.UID], partial(_parts, row, images)) for row in rows.iter_rows(named=True)]
 
 
 def _frame(table: pa.Table) -> pl.DataFrame:

@@ -1,24 +1,31 @@
 """The ledger of a run: its rounds' records, in order. Nothing is appended to; each round has a file of its own."""
 
+import shlex
 from typing import Any
 
 from curate.dataset import UNDER as DATASET
+from curate.errors import InputError
 from curate.files import canonical_json, sha256
-from pipelines.workspace import POOL, RECORD, Workspace, round_folder
+from pipelines.workspace import POOL, RECIPE, RECORD, Workspace, round_folder
+
+VERSION = 1  # of a record
+TIMES = ("seconds", "stages")  # what a record says of the sitting that made it
 
 
 def read_all(run: Workspace) -> list[dict[str, Any]]:
     """The records that are true of what lies there.
 
     A record stops to be when the pool, its dataset or the round that it builds on became another: by a changed recipe,
-    or by a run that was ended in the middle. Then it is left out, with all that follow, until the loop was run again.
+    or by a run that was ended in the middle; or it is of another version. Then it is left out, with all that follow,
+    until the loop was run again. Raises InputError for a file that is no record.
     """
     found: list[dict[str, Any]] = []
     while run.folder.exists(name := f"{round_folder(len(found))}/{RECORD}".lstrip("/")):
-        record = run.folder.read_json(name)
+        record = _read(run, name)
         here = Workspace(run.folder.at(round_folder(len(found)))) if found else run
         true = (
-            record["pool"] == run.manifest(POOL).content()
+            record.get("version") == VERSION
+            and record["pool"] == run.manifest(POOL).content()
             and record["dataset"] == here.manifest(DATASET).content()
             and record["builds_on"] == (digest(found[-1]) if found else None)
         )
@@ -30,6 +37,17 @@ def read_all(run: Workspace) -> list[dict[str, Any]]:
     return found
 
 
+def _read(run: Workspace, name: str) -> dict[str, Any]:
+    again = f"remove that file: curate loop {shlex.quote(run.folder.url(RECIPE))} writes it again"
+    try:
+        record = run.folder.read_json(name)
+    except InputError as error:
+        raise InputError(error.message, again) from error
+    if not isinstance(record, dict):
+        raise InputError(f"{run.folder.url(name)}: not the record of a round", again)
+    return record
+
+
 def digest(record: dict[str, Any]) -> str:
     """The hash that stands for a round in the record of the next one; how long it took does not matter."""
-    return sha256(canonical_json({key: value for key, value in record.items() if key != "seconds"}))
+    return sha256(canonical_json({key: value for key, value in record.items() if key not in TIMES}))

@@ -1,13 +1,15 @@
 """The dataset of a run: kept rows are arranged, each shard is a unit, then the card is written and the rest removed."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 
+import numpy as np
 import polars as pl
 
 from curate import schema as c
-from curate.dataset import POOL_COLUMNS, SHARD, UNDER, VERSION, arrange, build_shard, card, croissant
+from curate.dataset import PLACE, POOL_COLUMNS, SHARD, UNDER, VERSION, arrange, build_shard, card, croissant
 from curate.files import Folder, canonical_json, sha256
 from curate.manifest import Entry
 from curate.pool import Pool
@@ -16,6 +18,7 @@ from curate.uid import fingerprint
 from pipelines.columns import wanted
 from pipelines.engine.unit import Part, Unit
 from pipelines.recipe import Recipe
+from pipelines.synthetic import Appended, pool_shard, text_folders
 from pipelines.workspace import FUNNEL, POOL, SUBSET, Workspace
 
 CARD = "card"
@@ -40,7 +43,7 @@ class MaterializeTask:
 
 def scores_of(recipe: Recipe) -> list[str]:
     """The score columns that travel with each text: those of the filters, in the recipe's order."""
-    scores = {c.clip_score(model) for model in recipe.models}
+    scores = {kind(model) for model in recipe.models for kind in (c.clip_score, c.match)}
     found = [column for item in recipe.filters for column in sorted(item.reads() & scores)]
     return list(dict.fromkeys(found))
 
@@ -61,20 +64,30 @@ def units(recipe: Recipe, workspace: Workspace) -> Iterator[Unit]:
 
 
 def _kept(recipe: Recipe, workspace: Workspace) -> pl.DataFrame:
-    """The kept rows with all that the dataset shows of them, read a shard at a time."""
+    """The kept rows with all that the dataset shows of them, read a shard at a time; the synthetic ones come last."""
     folders = wanted(recipe, {*POOL_COLUMNS, *scores_of(recipe)})
     subset = pl.from_arrow(workspace.folder.read_table(SUBSET, [c.KEEP, c.COPIES]))
     assert isinstance(subset, pl.DataFrame)
+    appended, texts = Appended(workspace), text_folders(recipe)
     parts, start = [], 0
-    for shard, entry in sorted(workspace.manifest(POOL).entries.items()):
-        verdicts = subset.slice(start, entry.rows)
-        start += entry.rows
+
+    def take(rows: int, place: np.ndarray, read: Callable[[], pl.DataFrame]) -> None:
+        nonlocal start
+        verdicts = subset.slice(start, rows)
+        start += rows
         if verdicts[c.KEEP].any():
-            frame = Columns(workspace.folder).shard(shard, dict(folders))
-            parts.append(pl.concat([frame, verdicts], how="horizontal").filter(pl.col(c.KEEP)))
+            beside = verdicts.with_columns(pl.Series(PLACE, place))
+            parts.append(pl.concat([read(), beside], how="horizontal").filter(pl.col(c.KEEP)))
+
+    for shard, entry in sorted(workspace.manifest(POOL).entries.items()):
+        place = start + np.arange(entry.rows)
+        take(entry.rows, place, partial(Columns(workspace.folder).shard, shard, dict(folders)))
+    for shard, rows in appended.entries.items():
+        place = appended.starts[pool_shard(shard)] + appended.places(shard)
+        take(rows, place, partial(appended.frame, shard, folders, texts))
     if parts:
         return pl.concat(parts)
-    names = {*POOL_COLUMNS, c.KEEP, c.COPIES, *scores_of(recipe)}
+    names = {*POOL_COLUMNS, c.KEEP, c.COPIES, *scores_of(recipe), PLACE}
     types = {field.name: field.type for field in [*c.POOL, *c.SUBSET]}
     empty = {name: pl.Series([], dtype=_dtype(types.get(name))) for name in sorted(names)}
     return pl.DataFrame(empty)

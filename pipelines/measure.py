@@ -18,6 +18,7 @@ from curate.signals.plain import plain_signal
 from model_training.models.fixed_batches import best_at_once, cores, helpers
 from pipelines.engine.unit import Part, Unit
 from pipelines.models import Encoders, Models
+from pipelines.workspace import POOL
 
 BATCH = 64  # rows that are decoded at once, or as many as a model on a GPU sees at once
 TEXTS = 1_000  # rows at once where no image is asked for
@@ -29,6 +30,7 @@ class MeasureTask:
 
     folder: Folder
     models: Models
+    samples: str = POOL  # the folder with their tables: what is measured of others lies in it
     _signals: dict[str, Signal] = field(default_factory=dict)
     _encoders: Encoders = field(default_factory=Encoders)
     leaves_out = True
@@ -38,7 +40,7 @@ class MeasureTask:
     def run(self, unit: Unit, rows: range) -> list[Part]:
         families: Sequence[str] = unit.spec
         signals = [self._signal(family) for family in families]
-        pool = Pool(self.folder)
+        pool = Pool(self.folder, self.samples)
         columns = [c.UID, c.CAPTION, c.OUTCOME, c.SHA256, c.TAR, c.OFFSET, c.SIZE]
         table = pool.table(unit.shard, columns).slice(rows.start, len(rows))
         skip = {row - rows.start for row in unit.skip}
@@ -64,13 +66,18 @@ class MeasureTask:
         if table.num_rows != rows or table.schema != signal.schema:
             raise ValueError(f"{signal.family}: {table.num_rows} rows of {table.schema}, not {rows} of {signal.schema}")
         files = {f"{shard}.parquet": table_bytes(table)}
-        return Part(family_folder(signal.family), rows, states(table), files)
+        return Part(measured_folder(self.samples, signal.family), rows, states(table), files)
 
     def _signal(self, family: str) -> Signal:
         if family not in self._signals:
             plain = plain_signal(family)
             self._signals[family] = plain if plain is not None else self.models[family].signal(self._encoders)
         return self._signals[family]
+
+
+def measured_folder(samples: str, family: str) -> str:
+    """Where a family lies of the samples whose tables are in the folder `samples`."""
+    return family_folder(family) if samples == POOL else f"{samples}/{family_folder(family)}"
 
 
 def batches(

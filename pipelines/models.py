@@ -1,201 +1,46 @@
-"""The recipe's models as the stages see them: what decides their values, and how a worker loads them.
+"""The recipe's models: those whose weights it names, and those that a round has trained."""
 
-A `Measured` travels to workers without a weight in it; there it becomes a signal, and encoders are loaded once for
-all signals that use them.
-"""
+from collections.abc import Sequence
+from dataclasses import replace
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Any
-
-from curate import schema as c
 from curate.errors import InputError
 from curate.manifest import Manifest
-from curate.protocols import ImageEncoder
-from curate.signals import Signal
-from curate.signals.caption import Caption
-from curate.signals.clip_score import ClipScore, folded
-from curate.signals.embedding import Embedding
-from curate.signals.linear_head import Activation, LinearHead, read_head
-from curate.signals.match_score import MatchScore
-from curate.signals.zero_shot import ZeroShot
-from curate.uid import fingerprint
 from model_training.models.blip_spec import BlipCaptionerSpec, BlipEncoderSpec, BlipMatcherSpec
 from model_training.models.coca import CocaSpec
-from model_training.models.families import Spec, load, trained_spec
+from model_training.models.families import Spec, trained_spec
 from model_training.models.open_clip import OpenClipSpec
 from model_training.models.sizes import architecture_of
 from model_training.models.timm import TimmSpec
-from model_training.models.weights import file_digest
 from model_training.trainers.objectives import OBJECTIVES
 from pipelines import recipe_models
+from pipelines.context import Context
+from pipelines.measured import (
+    Captions,
+    Categories,
+    Encoders,
+    Head,
+    Matches,
+    Measured,
+    Models,
+    RankedCaptions,
+    Score,
+    Vectors,
+)
+from pipelines.measured import family_mark as family_mark
 from pipelines.recipe import Recipe
+from pipelines.recipe_loop import PRETRAINED, needs
+from pipelines.recipe_models import Trained, measured_by
+from pipelines.recipe_training import Captioning, FineTuning, Training
 from pipelines.recipe_training import Scorer as ScorerSection
-from pipelines.recipe_training import Trained, Training
 from pipelines.workspace import TRAIN, Workspace, model_folder
 
-
-@dataclass
-class Encoders:
-    """The models of one worker, each loaded when it is first needed."""
-
-    _loaded: dict[tuple[str, int], Any] = field(default_factory=dict)
-
-    def get(self, spec: Spec) -> Any:
-        known = spec.mark
-        if known not in self._loaded:
-            self._loaded[known] = load(spec)
-        return self._loaded[known]
+__all__ = ["Captions", "Encoders", "Matches", "Measured", "Models", "Score", "family_mark"]
 
 
-class Measured:
-    """One family that a model measures."""
-
-    family: str
-    version: int
-
-    @property
-    def batch(self) -> int:
-        """Rows that its model sees at once."""
-        spec: Spec = self.spec  # type: ignore[attr-defined]
-        return spec.batch
-
-    @property
-    def identity(self) -> tuple[object, ...]:
-        """Raises InputError for weights that are missing or refused."""
-        raise NotImplementedError
-
-    def signal(self, encoders: Encoders) -> Signal:
-        raise NotImplementedError
-
-
-@dataclass(frozen=True)
-class Score(Measured):
-    """The cosine of image and text by a model that scores pairs: one encoder, or one for each fold."""
-
-    name: str
-    specs: tuple[Spec, ...]
-    seed: int = 0  # of the folds
-    version: int = ClipScore.version
-
-    @property
-    def family(self) -> str:  # type: ignore[override]
-        return c.clip_score(self.name)
-
-    @property
-    def batch(self) -> int:
-        return self.specs[0].batch
-
-    @property
-    def identity(self) -> tuple[object, ...]:
-        return (*folded([spec.identity for spec in self.specs], self.seed), self.specs[0].batch)
-
-    def signal(self, encoders: Encoders) -> Signal:
-        return ClipScore(self.name, [encoders.get(spec) for spec in self.specs], self.seed)
-
-
-@dataclass(frozen=True)
-class Vectors(Measured):
-    name: str
-    spec: Spec
-    version: int = Embedding.version
-
-    @property
-    def family(self) -> str:  # type: ignore[override]
-        return c.embedding(self.name)
-
-    @property
-    def identity(self) -> tuple[object, ...]:
-        return self.spec.mark
-
-    def signal(self, encoders: Encoders) -> Signal:
-        encoder: ImageEncoder = encoders.get(self.spec)
-        return Embedding(self.name, encoder, encoder.width)
-
-
-@dataclass(frozen=True)
-class Matches(Measured):
-    name: str
-    spec: BlipMatcherSpec
-    version: int = MatchScore.version
-
-    @property
-    def family(self) -> str:  # type: ignore[override]
-        return c.match(self.name)
-
-    @property
-    def identity(self) -> tuple[object, ...]:
-        return self.spec.mark
-
-    def signal(self, encoders: Encoders) -> Signal:
-        return MatchScore(self.name, encoders.get(self.spec))
-
-
-@dataclass(frozen=True)
-class Captions(Measured):
-    name: str
-    spec: BlipCaptionerSpec | CocaSpec
-    version: int = Caption.version
-
-    @property
-    def family(self) -> str:  # type: ignore[override]
-        return c.model_caption(self.name)
-
-    @property
-    def identity(self) -> tuple[object, ...]:
-        return self.spec.mark
-
-    def signal(self, encoders: Encoders) -> Signal:
-        return Caption(self.name, encoders.get(self.spec))
-
-
-@dataclass(frozen=True)
-class Head(Measured):
-    family: str
-    spec: Spec
-    weights: str
-    activation: Activation
-    sha256: str | None = None
-    version: int = LinearHead.version
-
-    @property
-    def identity(self) -> tuple[object, ...]:
-        return (*self.spec.mark, self._digest(), self.activation)
-
-    def _digest(self) -> str:
-        path = Path(self.weights)
-        if not path.is_file():
-            raise InputError(f"model {self.family!r}: there is no file {self.weights}", "put the .safetensors there")
-        digest = file_digest(path)
-        if self.sha256 and digest != self.sha256:
-            raise InputError(
-                f"model {self.family!r}: {self.weights} has sha256 {digest}, not {self.sha256}",
-                "fetch the weights again, or correct sha256 in the recipe",
-            )
-        return digest
-
-    def signal(self, encoders: Encoders) -> Signal:
-        weight, bias = read_head(self.family, self.weights)
-        return LinearHead(self.family, encoders.get(self.spec), weight, bias, self.activation, self._digest())
-
-
-@dataclass(frozen=True)
-class Categories(Measured):
-    family: str
-    spec: Spec
-    categories: tuple[tuple[str, tuple[str, ...]], ...]
-    version: int = ZeroShot.version
-
-    @property
-    def identity(self) -> tuple[object, ...]:
-        return (*self.spec.mark, self.categories)
-
-    def signal(self, encoders: Encoders) -> Signal:
-        return ZeroShot(self.family, encoders.get(self.spec), dict(self.categories))
-
-
-Models = Mapping[str, Measured]  # family -> what measures it
+def models_of(context: Context) -> dict[str, Measured]:
+    """family -> what measures it, the round's own models among them, which must be trained."""
+    recipe = context.recipe
+    return {**declared(recipe), **trained(recipe, context.workspace, used(recipe), context.before)}
 
 
 def declared(recipe: Recipe) -> dict[str, Measured]:
@@ -211,7 +56,7 @@ def declared(recipe: Recipe) -> dict[str, Measured]:
             case TimmSpec():
                 found.append(Vectors(name, spec))
             case _:
-                found += [Score(name, (spec,)), Vectors(name, spec)]
+                found += [Score(name, ((spec,),)), Vectors(name, spec)]
     for name, model in recipe.models.items():
         if isinstance(model, recipe_models.LinearHead):
             found.append(Head(name, specs[model.of], model.weights, model.activation, model.sha256))
@@ -241,28 +86,83 @@ def _spec(recipe: Recipe, name: str) -> Spec | None:
     return None
 
 
-def trained(recipe: Recipe, workspace: Workspace, names: Sequence[str]) -> dict[str, Measured]:
-    """What these models measure, which the round has trained. Raises InputError for one that is not, or not wholly."""
-    found: dict[str, Measured] = {}
+def used(recipe: Recipe) -> list[str]:
+    """The models of `kind: trained` that a filter needs, in the recipe's order."""
+    own = {name: recipe.models[name] for name in recipe.trained()}
+    needed = set().union(*(needs(item, own) for item in recipe.filters))
+    return [name for name in own if name in needed]
+
+
+def own_families(recipe: Recipe) -> dict[str, str]:
+    """family -> the model of `kind: trained` that measures it: every round has its own of these."""
+    return {family: name for name in recipe.trained() for family in measured_by(name, recipe.models[name])}
+
+
+def trained(
+    recipe: Recipe, workspace: Workspace, names: Sequence[str], before: Sequence[Workspace] = ()
+) -> dict[str, Measured]:
+    """What these models measure, which the round in `workspace` has trained; `before` are the promoted rounds.
+
+    Raises InputError for one that is not trained, or not wholly.
+    """
+    found: list[Measured] = []
     for name in names:
-        model, section = recipe.models[name], scorer_section(recipe)
-        assert isinstance(model, Trained)
-        under, folds = model_folder(name), folds_of(recipe, name)
-        manifest = Manifest.load(workspace.folder, f"{under}/{TRAIN}")
-        lacking = [fold for fold in range(folds) if str(fold) not in manifest.entries]
-        if lacking:
-            raise InputError(
-                f"model {name!r}: fold {lacking[0]} of {folds} is not trained yet",
-                "curate run RECIPE trains it before it is needed",
-            )
-        specs = []
-        for fold in range(folds):
-            base, record = next(iter(manifest.entries[str(fold)].files.items()))
-            path = workspace.folder.url(f"{under}/{TRAIN}/{base}")
-            specs.append(checkpoint_spec(section, name, path, record["sha256"], model.batch))
-        score = Score(name, tuple(specs), recipe.seed)
-        found[score.family] = score
-    return found
+        model = trained_model(recipe, name)
+        if model.role == "scorer":
+            score = _scorer(recipe, workspace, name, before)
+            found.append(score)
+            if model.texts:
+                found.append(RankedCaptions(name, score.groups, model.texts, recipe.seed))
+        else:
+            found.append(_written_or_matched(recipe, workspace, name))
+    return {one.family: one for one in found}
+
+
+def _scorer(recipe: Recipe, workspace: Workspace, name: str, before: Sequence[Workspace]) -> Score:
+    """Of the promoted rounds too, as far as the recipe wants their mean."""
+    section, model, folds = scorer_section(recipe), trained_model(recipe, name), folds_of(recipe, name)
+    earlier = list(before)[::-1][: section.rounds - 1] if not only_trusted(recipe, name) else []
+    groups: list[list[Spec]] = [[] for _ in range(folds)]
+    for place in (workspace, *earlier):
+        for number, (path, sha256) in enumerate(_weights(place, name, folds * section.members)):
+            groups[number % folds].append(checkpoint_spec(section, name, path, sha256, model.batch))
+    return Score(name, tuple(map(tuple, groups)), recipe.seed)
+
+
+def _written_or_matched(recipe: Recipe, workspace: Workspace, name: str) -> Captions | Matches:
+    model, section = trained_model(recipe, name), captioning_section(recipe)
+    tuned = fine_tuning(recipe, name)
+    path, sha256 = _weights(workspace, name if tuned else PRETRAINED, 1)[0]
+    arch = section.pretrain.arch
+    if model.role == "matcher":
+        return Matches(name, BlipMatcherSpec(name, arch, path, sha256=sha256, batch=model.batch))
+    prompt = model.prompt if model.prompt is not None else prompt_of(tuned or section.pretrain)
+    generation = model.written(prompt, recipe.seed)
+    if OBJECTIVES[section.pretrain.objective].family == "blip":
+        return Captions(name, BlipCaptionerSpec(name, arch, path, False, sha256, model.batch, generation))
+    spec = checkpoint_spec(section.pretrain, name, path, sha256, model.batch)
+    assert isinstance(spec, CocaSpec)
+    return Captions(name, replace(spec, generation=generation))
+
+
+def prompt_of(section: Training) -> str:
+    """What every caption began with that this section's training showed."""
+    default = getattr(OBJECTIVES[section.objective].options, "prompt", "")
+    return str(section.options.get("prompt", default))
+
+
+def _weights(workspace: Workspace, name: str, count: int) -> list[tuple[str, str]]:
+    """The places of a trained model's weights and their sha256, in the order of their numbers."""
+    under = f"{model_folder(name)}/{TRAIN}"
+    manifest = Manifest.load(workspace.folder, under)
+    lacking = [number for number in range(count) if str(number) not in manifest.entries]
+    if lacking:
+        raise InputError(
+            f"model {name!r}: {lacking[0] + 1} of {count} is not trained yet",
+            "curate run RECIPE trains it before it is needed",
+        )
+    files = (next(iter(manifest.entries[str(number)].files.items())) for number in range(count))
+    return [(workspace.folder.url(f"{under}/{base}"), record["sha256"]) for base, record in files]
 
 
 def checkpoint_spec(section: Training, name: str, path: str, sha256: str, batch: int) -> Spec:
@@ -270,24 +170,46 @@ def checkpoint_spec(section: Training, name: str, path: str, sha256: str, batch:
     return trained_spec(OBJECTIVES[section.objective].family, section.arch, name, path, sha256, batch)
 
 
+def trained_model(recipe: Recipe, name: str) -> Trained:
+    model = recipe.models[name]
+    assert isinstance(model, Trained)
+    return model
+
+
 def scorer_section(recipe: Recipe) -> ScorerSection:
     assert recipe.loop is not None and recipe.loop.scorer is not None  # the recipe's checks hold this
     return recipe.loop.scorer
 
 
+def captioning_section(recipe: Recipe) -> Captioning:
+    assert recipe.loop is not None and recipe.loop.captioning is not None  # the recipe's checks hold this
+    return recipe.loop.captioning
+
+
+def fine_tuning(recipe: Recipe, name: str) -> FineTuning | None:
+    """How a captioner or matcher is trained after its pre-training; None for not at all."""
+    section = captioning_section(recipe)
+    return section.captioner if trained_model(recipe, name).role == "captioner" else section.matcher
+
+
+def weights_of(recipe: Recipe, names: Sequence[str]) -> dict[str, int]:
+    """Folder of trained weights, by its model's name or PRETRAINED -> how many there shall be, for these models."""
+    found: dict[str, int] = {}
+    for name in names:
+        if trained_model(recipe, name).role == "scorer":
+            found[name] = folds_of(recipe, name) * scorer_section(recipe).members
+        else:
+            found[PRETRAINED] = 1
+            if fine_tuning(recipe, name) is not None:
+                found[name] = 1
+    return found
+
+
 def folds_of(recipe: Recipe, name: str) -> int:
-    """How many models stand for one of `kind: trained`. One is enough where it has not seen what it scores."""
+    """How many folds a scorer has. One is enough where it has not seen what it scores."""
     return 1 if only_trusted(recipe, name) else scorer_section(recipe).folds
 
 
 def only_trusted(recipe: Recipe, name: str) -> bool:
     """It is a data filtering network (Fang et al. 2023): trained on trusted pairs alone."""
-    model = recipe.models[name]
-    return isinstance(model, Trained) and model.trained_on == "trusted"
-
-
-def family_mark(model: Measured | Signal) -> Callable[[str], str]:
-    """pool shard's content -> fingerprint of the family there."""
-    identity = model.identity if isinstance(model, Measured) else model.identity()
-    mark = (model.family, model.version, identity)
-    return lambda content: fingerprint(*mark, content)
+    return trained_model(recipe, name).trained_on == "trusted"

@@ -12,15 +12,15 @@ from typing import Annotated, Any, Literal
 import yaml
 from pydantic import BaseModel, Field, ValidationError, model_validator
 
-from curate import schema as c
 from curate.corpus import CorpusPass
 from curate.errors import InputError, RecipeError, did_you_mean
 from curate.filters import FILTERS, Filter
 from pipelines.recipe_download import Download, download_problems
-from pipelines.recipe_eval import PATHS, Evaluation, evaluation_problems
-from pipelines.recipe_models import FromFile, LinearHead, Model, OfOpenClip, model_problems
+from pipelines.recipe_eval import PATHS, Evaluation
+from pipelines.recipe_loop import training_problems
+from pipelines.recipe_models import FromFile, LinearHead, Model, OfOpenClip, Trained, model_problems
 from pipelines.recipe_source import Location, Source
-from pipelines.recipe_training import Loop, Section, Train, Trained, Training, complete, unable
+from pipelines.recipe_training import Captioning, Loop, Section, Train, Training, complete
 
 VERSION = 1
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9_][A-Za-z0-9_-]*$")]  # it becomes a folder's and a column's
@@ -107,7 +107,7 @@ class Recipe(Section):
 
     def resolved(self) -> str:
         """The recipe as YAML with every default written out."""
-        data = self.model_dump(mode="json", exclude={"filters"})
+        data = self.model_dump(mode="json", by_alias=True, exclude={"filters"})
         data["filters"] = [{item.type: item.model_dump(mode="json", by_alias=True)} for item in self.filters]
         return yaml.safe_dump(data, sort_keys=False, allow_unicode=True)
 
@@ -133,7 +133,8 @@ def build(source: Source) -> Recipe:
     problems += _agree(filters, set((data.get("models") or {}) if isinstance(data.get("models"), dict) else {}))
     if recipe is not None:
         problems += download_problems(recipe.download) + model_problems(recipe.models, _passes(filters))
-        problems += _training(recipe, filters)
+        own = [item for _, item in filters]
+        problems += training_problems(recipe.models, recipe.train, recipe.eval, recipe.loop, own, recipe.statistics)
         if not os.path.isabs(recipe.run_dir) and _full(recipe.run_dir, source.base) == str(source.base):
             problems.append((("run_dir",), "this is the recipe's own folder; a run writes its recipe.yaml there"))
     if problems or recipe is None:
@@ -186,38 +187,6 @@ def _passes(filters: list[tuple[int, Filter]]) -> list[CorpusPass]:
         with suppress(InputError):  # of a file that is not there: told by the check, not instead of a mistake here
             found += item.passes()
     return found
-
-
-def _training(recipe: Recipe, filters: list[tuple[int, Filter]]) -> list[tuple[Location, str]]:
-    """What the sections about training need of one another."""
-    problems: list[tuple[Location, str]] = []
-    loop = recipe.loop or Loop()
-    for name in recipe.trained():
-        if loop.scorer is None:
-            problems.append((("models", name), "kind: trained needs the section `train`: how much it trains"))
-        model = recipe.models[name]
-        if isinstance(model, Trained) and model.trained_on == "trusted" and loop.trusted is None:
-            problems.append((("models", name, "trained_on"), "there are no trusted pairs: name them as `loop.trusted`"))
-    others = len(loop.arms) + (loop.oracle is not None) if recipe.loop else 0
-    problems += evaluation_problems(recipe.eval, others * len(recipe.train.seeds) if recipe.train else others)
-    if loop.scorer is not None and recipe.trained() and (lacking := unable(loop.scorer, "images+texts")):
-        problems.append((("loop", "scorer"), f"a scorer compares images with texts: {lacking}"))
-    for i, evaluation in enumerate(recipe.eval):
-        if recipe.train is not None and (lacking := unable(recipe.train, evaluation.needs)):
-            problems.append((("eval", i, "kind"), f"{evaluation.kind} is not for these models: {lacking}"))
-    if recipe.loop is not None:
-        if recipe.train is None:
-            problems.append((("loop",), "a loop needs `train`: the models that are compared"))
-        if loop.rounds > 1 and not recipe.trained():
-            problems.append((("loop", "rounds"), "a second round needs a model of `kind: trained` to score with"))
-        read = set().union(*(item.reads() for _, item in filters))
-        changing = [n for n in recipe.trained() if getattr(recipe.models[n], "trained_on", "") == "pool"]
-        own = {c.clip_score(name) for name in changing}
-        if loop.rounds > 1 and own and not own & read:
-            problems.append((("loop", "rounds"), "no filter reads a trained model's score: all rounds would be alike"))
-        if loop.rounds > 1 and not any(evaluation.use == "select" for evaluation in recipe.eval):
-            problems.append((("loop", "rounds"), "a second round is promoted by evaluations with `use: select`"))
-    return problems
 
 
 def _explain(error: Any, model: type[BaseModel]) -> tuple[Location, str]:
@@ -301,7 +270,15 @@ def _absolute_loop(loop: Loop, base: Path) -> Loop:
         update["oracle"] = loop.oracle.model_copy(update={"table": _full(loop.oracle.table, base)})
     if loop.scorer:
         update["scorer"] = loop.scorer.model_copy(update=_absolute_start(loop.scorer, base))
+    if loop.captioning:
+        update["captioning"] = _absolute_captioning(loop.captioning, base)
     return loop.model_copy(update=update)
+
+
+def _absolute_captioning(captioning: Captioning, base: Path) -> Captioning:
+    given = {name: getattr(captioning, name) for name in type(captioning).model_fields}
+    made = {name: one and one.model_copy(update=_absolute_start(one, base)) for name, one in given.items()}
+    return captioning.model_copy(update=made)
 
 
 def _absolute_item(item: Filter, base: Path) -> Filter:

@@ -1,13 +1,14 @@
 """The recipe's section `models`: what each kind is, and which columns it can measure."""
 
 from collections.abc import Iterable
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import pyarrow as pa
-from pydantic import Field, model_validator
+from pydantic import ConfigDict, Field, model_serializer, model_validator
 
 from curate import schema as c
 from curate.corpus import CorpusPass
+from curate.filters.rule import without_absent
 from curate.signals.caption import caption_schema
 from curate.signals.linear_head import Activation, head_schema
 from curate.signals.match_score import match_schema
@@ -16,7 +17,7 @@ from curate.signals.zero_shot import zero_shot_schema
 from model_training.models.blip_spec import FirstToken
 from model_training.models.clip_transform import Settings
 from model_training.models.generation import LONGEST, PROMPT, Generation, Method
-from pipelines.recipe_training import Section, Trained
+from pipelines.recipe_training import Section
 
 
 class FromFile(Section):
@@ -81,11 +82,10 @@ class FromFolder(FromFile):
     arch: str = Field("", description="for one file: tiny, small or the path of a BlipConfig (.json)")
 
 
-class Writer(Section):
+class Writing(Section):
     """How a captioner writes. Lengths are in tokens and count the prompt."""
 
     method: Method = Field("nucleus", description="nucleus sampling, the likeliest token each time, or a beam search")
-    prompt: str = Field(PROMPT, description="what every caption begins with; it is not part of it")
     top_p: float = Field(0.9, gt=0, le=1, description="nucleus: draw from the likeliest tokens that have this share")
     min_length: int = Field(10, ge=0, le=1024)
     max_length: int | None = Field(None, ge=2, le=1024, description="default 30, or what the model has places for")
@@ -93,15 +93,22 @@ class Writer(Section):
     beams: int = Field(3, ge=1, le=64)
 
     @model_validator(mode="after")
-    def _lengths(self) -> "Writer":
+    def _lengths(self) -> "Writing":
         longest = LONGEST if self.max_length is None else self.max_length
         if self.min_length > longest:
             raise ValueError(f"min_length {self.min_length} is more than max_length {longest}")
         return self
 
-    def generation(self, seed: int) -> Generation:
-        how = (self.method, self.prompt, self.top_p, self.min_length, self.max_length, self.repetition_penalty)
+    def written(self, prompt: str, seed: int) -> Generation:
+        how = (self.method, prompt, self.top_p, self.min_length, self.max_length, self.repetition_penalty)
         return Generation(*how, self.beams, seed)
+
+
+class Writer(Writing):
+    prompt: str = Field(PROMPT, description="what every caption begins with; it is not part of it")
+
+    def generation(self, seed: int) -> Generation:
+        return self.written(self.prompt, seed)
 
 
 class BlipCaptioner(Writer, FromFolder):
@@ -153,6 +160,42 @@ class ZeroShot(Section):
     )
 
 
+Role = Literal["scorer", "captioner", "matcher"]
+
+
+class Trained(Writing):
+    """The round's own model. A scorer, cross-fitted, is trained as `loop.scorer` says; a captioner and a matcher as
+    `loop.captioning` does. Data: what the filters before the first item that needs one keep, and `loop.trusted`.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True, ser_json_inf_nan="constants", populate_by_name=True)
+    kind: Literal["trained"]
+    role: Role = Field("scorer", alias="as", description="scorer, captioner or matcher")
+    batch: int = Field(64, ge=1, le=4096, description="images at once when it measures")
+    trained_on: Literal["pool", "trusted"] = Field(
+        "pool", description="trusted: on the trusted pairs alone, a data filtering network (arXiv 2309.17425)"
+    )
+    prompt: str | None = Field(None, description="what every caption begins with; default: what it was fine-tuned with")
+    texts: tuple[str, ...] = Field((), description="captions: a scorer then writes too, the nearest of these")
+
+    @model_validator(mode="after")
+    def _fits(self) -> "Trained":
+        for key in sorted(self.model_fields_set & self.others()):
+            others = "a captioner" if key in {*Writing.model_fields, "prompt"} else "a scorer"
+            raise ValueError(f"`{key}` is of {others}, and this is a {self.role}")
+        return self
+
+    def others(self) -> set[str]:
+        """The settings that have no meaning to its role."""
+        writing = {*Writing.model_fields, "prompt"}
+        scoring = set() if self.role == "scorer" else {"trained_on", "texts"}
+        return (set() if self.role == "captioner" else writing) | scoring
+
+    @model_serializer(mode="wrap")
+    def _as_written(self, handler: Any) -> dict[str, Any]:
+        return {k: v for k, v in without_absent(self, handler(self)).items() if k not in self.others()}
+
+
 Blip = BlipCaptioner | BlipMatcher | BlipEncoder
 AnyModel = OpenClip | Timm | Blip | CocaCaptioner | LinearHead | ZeroShot | Trained
 Model = Annotated[AnyModel, Field(discriminator="kind")]
@@ -176,8 +219,13 @@ def measured_by(name: str, model: AnyModel) -> dict[str, pa.Schema]:
             return {name: head_schema(name)}
         case ZeroShot():
             return {name: zero_shot_schema(name)}
+        case Trained(role="captioner"):
+            return {c.model_caption(name): caption_schema(name)}
+        case Trained(role="matcher"):
+            return {c.match(name): match_schema(name)}
         case Trained():
-            return _score(name)
+            written = {c.model_caption(name): caption_schema(name)} if model.texts else {}
+            return {**_score(name), **written}
 
 
 def _score(name: str) -> dict[str, pa.Schema]:

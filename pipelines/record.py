@@ -4,24 +4,19 @@ import importlib.metadata
 import json
 from typing import Any
 
-import pyarrow as pa
-
 from curate import __version__
-from curate import schema as c
 from curate.dataset import UNDER as DATASET
-from curate.files import canonical_json, open_parquet, sha256
-from curate.manifest import Manifest
+from curate.files import canonical_json, sha256
+from pipelines import accepted
 from pipelines import comparison as cmp
-from pipelines.ledger import digest
-from pipelines.models import folds_of, scorer_section
+from pipelines.ledger import TIMES, VERSION, digest
+from pipelines.recipe import Recipe
+from pipelines.record_models import captioning, scorers
 from pipelines.robustness import robustness
 from pipelines.rounds import Turn
-from pipelines.scorers import used
 from pipelines.train import checkpoint_hash, weights
-from pipelines.training_shards import of_scorer
-from pipelines.workspace import POOL, RECORD, SUBSET, TRAIN, Workspace, model_folder
+from pipelines.workspace import POOL, RECORD, SUBSET, Workspace
 
-VERSION = 1
 PACKAGES = ("curate", "polars", "pyarrow", "pillow", "numpy", "torch", "open_clip_torch", "timm", "ray")
 
 
@@ -31,6 +26,9 @@ def publish(
     """Write the record unless it is there. `before` is the record of the round that this one builds on."""
     context, recipe = turn.context, turn.context.recipe
     summary, seed = context.summary, recipe.seed
+    source = turn.source.workspace if turn.source else None
+    # Ablations are of the first round's scores: their numbers stay, but a difference to a later round is of two things.
+    compared = {name: o for name, o in turn.outcomes.items() if not turn.number or name not in _ablations(recipe)}
     found = {
         "version": VERSION,
         "round": turn.number,
@@ -39,18 +37,24 @@ def publish(
         "asked": summary.asked,
         "kept": summary.kept,
         "images": summary.images,
-        "scorers": {name: _scorer(turn, name) for name in used(recipe)},
-        "agreement": _agreement(promoted.context.workspace, context.workspace) if promoted else None,
+        "scorers": scorers(recipe, context.workspace, source),
+        "captioning": captioning(recipe, context.workspace, source),
+        "accepted": accepted.told(context.workspace),
+        "agreement": turn.changes.agreement() if turn.changes else None,
+        "changes": turn.changes.as_dict() if turn.changes else None,
+        "health": turn.health.as_dict() if turn.health else None,
+        "guards": turn.guards(),
         "arms": {name: _arm(inner.workspace) for name, inner in turn.arms.items()},
         "samples_seen": turn.train.samples_seen,
         "seeds": turn.train.seeds,
         "objective": turn.train.objective,
         "model": turn.train.model,
         "results": cmp.results(turn.outcomes, recipe.eval, seed) + robustness(turn.outcomes, recipe.eval),
-        "differences": cmp.differences(turn.outcomes, recipe.eval, seed),
+        "differences": cmp.differences(compared, recipe.eval, seed),
         "gap_closed": cmp.gap_closed(turn.outcomes, recipe.eval, seed),
         "decision": decision,
         "seconds": round(turn.seconds, 1),
+        "stages": {name: round(seconds, 1) for name, seconds in turn.stages.items()},
         "source": promoted.number if promoted else None,
         "builds_on": digest(before) if before else None,
         "pool": context.workspace.manifest(POOL).content(),
@@ -62,41 +66,17 @@ def publish(
     made: dict[str, Any] = json.loads(canonical_json(found))
     if context.folder.exists(RECORD):
         known: dict[str, Any] = context.folder.read_json(RECORD)
-        if digest({**known, "recipe": ""}) == digest({**made, "recipe": ""}):
-            made["seconds"] = known["seconds"]  # of the sitting that trained it
+        apart = {"recipe": "", "builds_on": ""}  # other rounds or arms asked for: nothing of this one
+        if digest({**known, **apart}) == digest({**made, **apart}):
+            made.update({key: known[key] for key in TIMES if key in known})  # of the sitting that trained it
         if known == made:
             return known
     context.folder.write(RECORD, canonical_json(made))
     return made
 
 
-def _scorer(turn: Turn, name: str) -> dict[str, Any]:
-    recipe, folder = turn.context.recipe, turn.context.folder
-    section, under = scorer_section(recipe), model_folder(name)
-    own = Workspace(folder.at(under))
-    source = turn.source.workspace if turn.source else own
-    entries = source.manifest(DATASET).entries
-    trusted = recipe.loop.trusted if recipe.loop and section.trusted_repeats else None
-    return {
-        "folds": folds_of(recipe, name),
-        "members": len(Manifest.load(own.folder, TRAIN).entries),
-        "samples_seen": section.samples_seen,
-        "pairs": sum(entry.states.get("written", 0) for entry in entries.values()),
-        "trusted": _rows(trusted),
-        "data": of_scorer(recipe, name, source).content,
-        "checkpoint": checkpoint_hash(weights(own)),
-    }
-
-
-def _rows(table: str | None) -> int:
-    if table is None:
-        return 0
-    if not table.endswith(".parquet"):
-        from model_training.data.pairs import read_pairs  # brings torch
-
-        return sum(1 for _ in read_pairs(table))
-    with open_parquet(table) as file:
-        return int(file.metadata.num_rows)
+def _ablations(recipe: Recipe) -> set[str]:
+    return set(recipe.loop.ablations) if recipe.loop is not None else set()
 
 
 def _arm(workspace: Workspace) -> dict[str, Any]:
@@ -106,17 +86,6 @@ def _arm(workspace: Workspace) -> dict[str, Any]:
         "images": funnel[-1]["images"],
         "dataset": workspace.manifest(DATASET).content(),
         "checkpoint": checkpoint_hash(weights(workspace)),
-    }
-
-
-def _agreement(before: Workspace, now: Workspace) -> dict[str, int]:
-    """How many samples both rounds keep, and how many only one of them."""
-    columns: list[pa.ChunkedArray] = [w.folder.read_table(SUBSET, [c.KEEP]).column(0) for w in (before, now)]
-    pairs = list(zip(*(column.to_pylist() for column in columns), strict=True))
-    return {
-        "both": sum(a and b for a, b in pairs),
-        "newly_kept": sum(b and not a for a, b in pairs),
-        "newly_dropped": sum(a and not b for a, b in pairs),
     }
 
 

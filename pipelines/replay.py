@@ -7,7 +7,7 @@ machine with the same packages the dataset comes out byte for byte.
 import json
 import os
 import posixpath
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -20,11 +20,11 @@ from pipelines.progress import Progress, Quiet
 from pipelines.recipe import build
 from pipelines.recipe_source import Source
 from pipelines.record import packages
+from pipelines.record_models import captioning, scorers
 from pipelines.run import choose, write_recipe
 from pipelines.scorers import within
 from pipelines.stages import look_at_pool
-from pipelines.training_shards import of_scorer
-from pipelines.workspace import POOL, RECIPE, SUBSET, Workspace, model_folder, round_folder
+from pipelines.workspace import POOL, RECIPE, SUBSET, Workspace, round_folder
 
 
 @dataclass(frozen=True)
@@ -62,18 +62,19 @@ def replay(
         mounts = within(outer, "").folder.mounts
         context = base.at(Workspace(Folder(out, mounts)), recipe)
         look_at_pool(context)
-        before = record["source"]
-        promoted = None if before is None else Workspace(original.folder.at(round_folder(before)))
-        choose(context, base.at(promoted, recipe) if promoted else None)
+        before = _promoted(original, record["source"])
+        choose(replace(context, before=before), base.at(before[-1], recipe) if before else None)
     found = {
         "the dataset": (record["dataset"], context.workspace.manifest(DATASET).content()),
         "the subset": (record["subset"], sha256(context.folder.read(SUBSET))),
     }
     differences = [f"{what} is another" for what, (then, now) in found.items() if then != now]
-    for name, told in record["scorers"].items():
-        data = promoted or Workspace(context.folder.at(model_folder(name)))
-        if of_scorer(recipe, name, data).content != told["data"]:
-            differences.append(f"what {name} was trained on is another")
+    data = before[-1] if before else None
+    for part, told in (("scorers", scorers), ("captioning", captioning)):
+        now = told(recipe, context.workspace, data)
+        for name, then in record.get(part, {}).items():
+            if now.get(name, {}).get("data") != then["data"]:
+                differences.append(f"what {name} was trained on is another")
     if differences:
         now = packages()
         differences += [
@@ -82,6 +83,12 @@ def replay(
             if now.get(name) != version
         ]
     return Replayed(record["round"], out, context.summary.kept, differences)
+
+
+def _promoted(run: Workspace, last: int | None) -> tuple[Workspace, ...]:
+    """The rounds up to the last that was promoted: the first that is not ends a loop."""
+    numbers = range(0 if last is None else last + 1)
+    return tuple(Workspace(run.folder.at(round_folder(number))) if number else run for number in numbers)
 
 
 def _refuse_taken(out: str, run: str, recipe: str) -> None:

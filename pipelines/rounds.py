@@ -6,24 +6,24 @@ data differ.
 
 import shlex
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
-from curate.errors import GateError, InputError
-from curate.filters.listed import Listed
-from curate.filters.random_subset import RandomSubset
-from curate.uid import draw_int
+from curate.errors import InputError
 from pipelines import comparison as cmp
 from pipelines import stages
+from pipelines.arms import make_arms
+from pipelines.changes import Changes
 from pipelines.context import Context
 from pipelines.evaluate import judge, specs_of
+from pipelines.guards import Health, asked, broken, health
 from pipelines.recipe_eval import Evaluation
 from pipelines.recipe_training import Loop as LoopSection
 from pipelines.recipe_training import Train
-from pipelines.run import choose, write_recipe
+from pipelines.run import choose, refuse_empty, write_recipe
 from pipelines.scorers import with_filters
 from pipelines.train import fit, tasks_of
-from pipelines.workspace import arm_folder, round_folder
+from pipelines.workspace import round_folder
 
 
 @dataclass
@@ -36,25 +36,32 @@ class Turn:
     source: Context | None  # the round whose dataset trains the scorer
     arms: dict[str, Context] = field(default_factory=dict)
     outcomes: dict[str, cmp.Outcomes] = field(default_factory=dict)
-    seconds: float = 0.0  # of this sitting
+    seconds: float = 0.0  # of this sitting; round 0: from the input
+    stages: dict[str, float] = field(default_factory=dict)  # the same by stage
+    changes: Changes | None = None  # since the round that was promoted last
+    health: Health | None = None
 
     @classmethod
     def of(cls, run: Context, number: int, train: Train, promoted: "Turn | None") -> "Turn":
         name = round_folder(number)
         context = with_filters(run, name, run.recipe.filters, f"round {number}", run.recipe.gates) if number else run
+        if promoted is not None:
+            context = replace(context, before=(*promoted.context.before, promoted.context.workspace))
         turn = cls(number, context, train, promoted.context if promoted else None)
         if promoted is not None:
             turn.arms = {arm: inner for arm, inner in promoted.arms.items() if arm != cmp.CURATED}
         return turn
 
     def run(self) -> None:
-        began = time.monotonic()
+        before, began = dict(self.context.seconds), time.monotonic()
+        spent = before if self.number else {}
         if self.number:
             write_recipe(self.context)
             stages.look_at_pool(self.context)
         choose(self.context, self.source)
         refuse_empty(self.context)
-        self._make_arms()
+        self._look()
+        self.arms = make_arms(self.context, self.arms)
         tasks = []
         for name, context in self.arms.items():
             label = f"round {self.number} {name}" if self.number and name == cmp.CURATED else name
@@ -62,40 +69,30 @@ class Turn:
         fit(self.context, "train", tasks, self.train.workers)
         judge(list(self.arms.values()), self.context.recipe, specs_of(self.train))
         self.outcomes = {name: cmp.Outcomes.read(context.workspace) for name, context in self.arms.items()}
-        self.seconds = time.monotonic() - began
+        self.seconds = time.monotonic() - began + (0.0 if self.number else sum(before.values()))
+        mine = {name: total - spent.get(name, 0.0) for name, total in self.context.seconds.items()}
+        self.stages = {name: seconds for name, seconds in mine.items() if seconds}
 
-    def _make_arms(self) -> None:
-        """Raw and oracle are made once; a random subset of the curated set's size where there is none yet."""
-        recipe, loop = self.context.recipe, self.context.recipe.loop or LoopSection()
-        kept = self.context.summary.kept
-        wanted: dict[str, list[Any]] = {}
-        if cmp.RAW in loop.arms:
-            wanted[cmp.RAW] = []
-        if cmp.RANDOM in loop.arms:
-            wanted[cmp.RANDOM] = [RandomSubset(keep=kept, seed=draw_int(recipe.seed, cmp.RANDOM, "arm") % 2**31)]
-        if loop.oracle is not None:
-            wanted[cmp.ORACLE] = [Listed(alias=cmp.ORACLE, table=loop.oracle.table, column=loop.oracle.column)]
-        found = {}
-        for name, filters in wanted.items():
-            known = self.arms.get(name)
-            if known is None or known.recipe.filters != filters:
-                known = with_filters(self.context, arm_folder(name), filters, name)
-                write_recipe(known)
-                stages.look_at_pool(known)
-                stages.ask_filters(known)
-                refuse_empty(known)
-                stages.write_dataset(known)
-            found[name] = known
-        found[cmp.CURATED] = self.context
-        self.arms = {name: found[name] for name in cmp.ORDER if name in found}
+    def _look(self) -> None:
+        """How the dataset differs from that of the round before, and what it is like."""
+        now, before = self.context.workspace, self.source.workspace if self.source else None
+        self.changes = Changes.between(before, now) if before else None
+        self.health = health(now, before)
+
+    def guards(self) -> list[dict[str, Any]]:
+        return asked(self.health, (self.context.recipe.loop or LoopSection()).guards) if self.health else []
 
     def decide(self, promoted: "Turn | None") -> dict[str, Any]:
-        """Is this round better than the one before, by the evaluations that select?"""
+        """Is this round better than the one before, by the evaluations that select, and do its guards hold?
+
+        Nothing stands before the first round: it is promoted whatever its guards say, and the reason names them.
+        """
         select = [e for e in self.context.recipe.eval if e.use == "select"]
         mine = self._mean(select)
         answer: dict[str, Any] = {"evals": [e.name for e in select], "before": None, "now": mine}
+        wrong = broken(self.guards())
         if promoted is None:
-            return {"promoted": True, "why": "the first round", **answer}
+            return {"promoted": True, "why": f"the first round{'; but ' + wrong if wrong else ''}", **answer}
         answer["before"] = promoted._mean(select)
         changes = self._changes(promoted, select)
         told = ", ".join(
@@ -103,6 +100,8 @@ class Turn:
         )
         if len(self.train.seeds) == 1:
             told += "; of one seed, so the interval holds no spread of training"
+        if wrong:
+            return {"promoted": False, "why": f"{wrong}; {told}", **answer}
         better, worse = any(d["low"] > 0 for d in changes), any(d["high"] < 0 for d in changes)
         if better and not worse:
             return {"promoted": True, "why": f"better beyond the interval: {told}", **answer}
@@ -124,9 +123,3 @@ class Turn:
         curated = self.outcomes[cmp.CURATED]
         found = [v for e in select for v in curated.values.get(curated.primary(e), [])]
         return sum(found) / len(found) if found else None
-
-
-def refuse_empty(context: Context) -> None:
-    if not context.summary.kept:
-        run = shlex.quote(context.workspace.folder.url())
-        raise GateError(f"{run}: the filters kept nothing: there is nothing to train on", f"curate stats {run}")

@@ -3,14 +3,13 @@
 import shlex
 from dataclasses import dataclass, field
 
-from curate import schema as c
-from curate.errors import MachineError, QuarantineError
+from curate.errors import GateError, MachineError, QuarantineError
 from curate.files import ATTEMPT
 from pipelines import stages
 from pipelines.columns import families
 from pipelines.context import Context, Summary, session
 from pipelines.engine.unit import Engine
-from pipelines.models import declared
+from pipelines.models import declared, own_families
 from pipelines.progress import Progress, Quiet
 from pipelines.recipe import Recipe
 from pipelines.scorers import score
@@ -46,7 +45,7 @@ def fill(context: Context) -> None:
 
 def measure_all(context: Context) -> None:
     """What is measured of the pool without a model of the run's own."""
-    own = {c.clip_score(name) for name in context.recipe.trained()}
+    own = own_families(context.recipe)
     fixed = [family for family in families(context.recipe) if family not in own]
     stages.measure(context, "measure", fixed, declared(context.recipe))
     stages.run_passes(context)
@@ -96,3 +95,9 @@ def finish(context: Context) -> None:
             f" not what the list promised ({places})",
             f"curate verify {shlex.quote(workspace.folder.url())} counts them; the rest of the run is done",
         )
+
+
+def refuse_empty(context: Context) -> None:
+    if not context.summary.kept:
+        run = shlex.quote(context.workspace.folder.url())
+        raise GateError(f"{run}: the filters kept nothing: there is nothing to train on", f"curate stats {run}")

@@ -7,20 +7,17 @@ from curate import dataset
 from curate import schema as c
 from curate.corpus import CorpusPass
 from curate.errors import GateError
-from curate.signals.plain import plain_signal
 from pipelines import corpus, decide, materialize, outside, repeats
+from pipelines.append import write_texts
 from pipelines.columns import passes
 from pipelines.context import Context, drop_stale
 from pipelines.download.plan import pool_plan
 from pipelines.engine.unit import Unit
 from pipelines.listing import list_input
-from pipelines.measure import MeasureTask
-from pipelines.models import Models, declared, family_mark
-from pipelines.plan import missing
+from pipelines.measuring import measure as measure
+from pipelines.models import declared
 from pipelines.publish_report import publish_report
 from pipelines.workspace import INPUT, POOL, SUBSET
-
-WHOLE_POOL = 86_400.0  # seconds that a merge may take: one unit of it reads the whole pool
 
 
 def list_rows(context: Context) -> None:
@@ -70,31 +67,6 @@ def look_at_pool(context: Context) -> None:
     summary.downloaded = summary.outcomes.get(c.Outcome.OK, 0)
 
 
-def measure(context: Context, name: str, wanted: list[str], models: Models) -> None:
-    """The signal families `wanted`, in one pass over the pool's images."""
-    if not wanted:
-        return
-    workspace = context.workspace
-    pool = workspace.manifest(POOL)
-    marks = {f"signals/{family}": family_mark(plain_signal(family) or models[family]) for family in wanted}
-    folders = {under: workspace.manifest(under) for under in marks}
-    units = []
-    for shard, entry in sorted(pool.entries.items()):
-        prints = {under: mark(entry.content()) for under, mark in marks.items()}
-        lacking = {
-            under: wanted_print
-            for under, wanted_print in prints.items()
-            if missing([Unit("measure", shard, entry.rows, {under: wanted_print}, None)], {under: folders[under]})
-        }
-        if lacking:
-            spec = [under.removeprefix("signals/") for under in lacking]
-            units.append(Unit("measure", shard, entry.rows, lacking, spec))
-    task = MeasureTask(context.folder, {family: models[family] for family in wanted if family in models})
-    context.drive(name, units, list(marks), task, gpus=bool(task.models), planned=True)
-    for under in marks:
-        drop_stale(workspace.manifest(under), set(pool.entries))
-
-
 def measure_outside(context: Context, works: Sequence[CorpusPass]) -> None:
     """What the passes compare the pool with, measured as the pool is."""
     models = declared(context.recipe)
@@ -115,7 +87,7 @@ def run_passes(context: Context) -> None:
         under = f"corpus/{work.name}"
         for step in corpus.steps(work):
             folder = f"{under}/partial" if step == corpus.PARTIAL else under
-            stall = WHOLE_POOL if step == corpus.MERGE else None
+            stall = corpus.WHOLE_POOL if step == corpus.MERGE else None
             context.drive(f"{work.name} {step}", corpus.units(workspace, work, step), [folder], task, stall=stall)
             if step == corpus.PARTIAL:
                 drop_stale(workspace.manifest(folder), pool)
@@ -123,8 +95,10 @@ def run_passes(context: Context) -> None:
 
 
 def ask_filters(context: Context) -> None:
-    """The subset and the funnel. Raises GateError when too little was kept."""
+    """The subset and the funnel, after the texts that captioners among the filters write. Raises GateError when too
+    little was kept."""
     recipe, summary = context.recipe, context.summary
+    write_texts(context)
     with context.stage("filters"):
         context.progress.stage(context.title("filters"), 0)
         context.made["filters"] += decide.publish(recipe, context.workspace)

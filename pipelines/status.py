@@ -6,10 +6,21 @@ from curate.manifest import Manifest
 from pipelines.columns import families, passes
 from pipelines.ledger import read_all
 from pipelines.lock import holder
-from pipelines.models import folds_of
+from pipelines.models import used, weights_of
 from pipelines.recipe import Recipe
-from pipelines.scorers import used
-from pipelines.workspace import DATASET, EVAL, INPUT, POOL, REPORT, SUBSET, TRAIN, Workspace, model_folder
+from pipelines.synthetic import writers
+from pipelines.workspace import (
+    DATASET,
+    EVAL,
+    INPUT,
+    POOL,
+    REPORT,
+    SUBSET,
+    SYNTHETIC,
+    TRAIN,
+    Workspace,
+    model_folder,
+)
 
 
 def status(recipe: Recipe, workspace: Workspace) -> dict[str, Any]:
@@ -23,14 +34,17 @@ def status(recipe: Recipe, workspace: Workspace) -> dict[str, Any]:
         under = f"corpus/{work.name}"
         rows = workspace.manifest(under if work.schema is not None else f"{under}/partial").entries
         stages.append(_stage(under, sum(e.rows for s, e in rows.items() if s != "whole"), asked))
-    for name in used(recipe):
+    for name, count in weights_of(recipe, used(recipe)).items():
         trained = Manifest.load(workspace.folder, f"{model_folder(name)}/{TRAIN}").entries
-        stages.append(_stage(model_folder(name), len(trained), folds_of(recipe, name), "models"))
+        stages.append(_stage(model_folder(name), len(trained), count, "models"))
     root = workspace.manifest("").entries
     decided = root["subset"].rows if "subset" in root else 0
     kept = root["subset"].states.get("kept", 0) if "subset" in root else 0
     written = workspace.manifest(DATASET).states().get("written", 0)
-    stages.append(_stage("filters", decided, asked))
+    texts = workspace.manifest(SYNTHETIC).rows()
+    if writers(recipe):
+        stages += _texts(workspace, texts, decided == asked + texts)
+    stages.append(_stage("filters", decided, asked + texts))
     stages.append(_stage("dataset", written, kept) if decided else _stage("dataset", 0, asked))
     if recipe.train is not None:
         seeds = [str(seed) for seed in recipe.train.seeds]
@@ -48,6 +62,15 @@ def status(recipe: Recipe, workspace: Workspace) -> dict[str, Any]:
         "report": workspace.folder.url(REPORT) if workspace.folder.exists(REPORT) else None,
         "subset": workspace.folder.exists(SUBSET),
     }
+
+
+def _texts(workspace: Workspace, texts: int, decided: bool) -> list[dict[str, Any]]:
+    """How many texts the captioners will write is known when the filters have answered."""
+    found = [{**_stage(SYNTHETIC, texts, texts), "state": "done" if decided else "begun" if texts else "waits"}]
+    for under in workspace.appended()[1:]:
+        entries = workspace.manifest(under).entries.items()
+        found.append(_stage(under, sum(e.rows for s, e in entries if not s.startswith("whole")), texts))
+    return found
 
 
 def _models(workspace: Workspace, under: str, seeds: list[str]) -> dict[str, Any]:

@@ -16,10 +16,11 @@ from model_training.models.weights import Weights
 from model_training.trainers.objectives import OBJECTIVES
 from model_training.trainers.plan import Job, Plan, Progress, Trained
 from pipelines.context import Context, drop_stale
-from pipelines.models import folds_of, scorer_section
+from pipelines.models import captioning_section, fine_tuning, folds_of, scorer_section
 from pipelines.recipe import Recipe
-from pipelines.recipe_training import Train, Training
-from pipelines.training_shards import Shards, of_dataset, of_files, of_scorer
+from pipelines.recipe_loop import PRETRAINED
+from pipelines.recipe_training import Init, Train, Training
+from pipelines.training_shards import Shards, of_dataset, of_files, of_pretraining, of_scorer, of_trusted
 from pipelines.workspace import LOGS, TRAIN, Workspace, model_folder
 
 COLLAPSED = 0.005  # nats from ln(batch)
@@ -84,18 +85,40 @@ def _tasks(section: Train, workspace: Workspace, name: str, shards: Shards) -> l
 
 
 def scorer_tasks(recipe: Recipe, workspace: Workspace, name: str, source: Workspace) -> list[Task]:
-    """A task per fold for a model of `kind: trained`, on the dataset of `source` and on the trusted pairs.
+    """A task per fold and member for a scorer of `kind: trained`, on the dataset of `source` and on the trusted pairs.
 
     One that is trained on the trusted pairs alone reads no dataset, and has one fold.
     """
-    section, folds, shards = scorer_section(recipe), folds_of(recipe, name), of_scorer(recipe, name, source)
+    section, folds, shards = scorer_section(recipe), folds_of(recipe, name), of_scorer(recipe, name, source, workspace)
     own = Workspace(workspace.folder.at(model_folder(name)))
     made = []
-    for fold in range(folds):
+    for number in range(folds * section.members):
+        member, fold = divmod(number, folds)
         hold_out = HoldOut(recipe.seed, folds, fold) if folds > 1 else None
-        seed = draw_int(recipe.seed, f"{name}/{fold}", "scorer") % 2**31
-        made.append(_task(own, name, str(fold), plan(section), shards, seed, hold_out))
+        seed = _seed(recipe, f"{name}/{fold}" + (f"/{member}" if member else ""))
+        made.append(_task(own, name, str(number), plan(section), shards, seed, hold_out))
     return made
+
+
+def pretraining_task(recipe: Recipe, workspace: Workspace, source: Workspace) -> Task:
+    """What the captioner and the matcher start from: on the dataset of `source` and on the trusted pairs."""
+    own = Workspace(workspace.folder.at(model_folder(PRETRAINED)))
+    section, shards = captioning_section(recipe).pretrain, of_pretraining(recipe, source, workspace)
+    return _task(own, PRETRAINED, "0", plan(section), shards, _seed(recipe, PRETRAINED))
+
+
+def tuning_task(recipe: Recipe, workspace: Workspace, name: str) -> Task:
+    """A captioner or a matcher: a copy of the pre-trained weights, which must be there, on the trusted pairs alone."""
+    section = fine_tuning(recipe, name)
+    assert section is not None
+    path, sha256 = weights(Workspace(workspace.folder.at(model_folder(PRETRAINED))))["0"]
+    start = section.model_copy(update={"init": Init(weights=path, sha256=sha256)})
+    own = Workspace(workspace.folder.at(model_folder(name)))
+    return _task(own, name, "0", plan(start), of_trusted(recipe, workspace), _seed(recipe, name))
+
+
+def _seed(recipe: Recipe, key: str) -> int:
+    return draw_int(recipe.seed, key, "scorer") % 2**31
 
 
 def _task(

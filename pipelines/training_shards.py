@@ -9,7 +9,8 @@ from curate.dataset import UNDER as DATASET
 from curate.errors import InputError
 from curate.files import Folder, file_sha256
 from curate.uid import fingerprint
-from pipelines.models import only_trusted, scorer_section
+from pipelines import accepted
+from pipelines.models import captioning_section, only_trusted, scorer_section
 from pipelines.recipe import Recipe
 from pipelines.workspace import Workspace
 
@@ -44,24 +45,41 @@ def of_files(places: Sequence[str]) -> Shards:
     return Shards(tuple(places), digests, fingerprint(list(digests)))
 
 
-def of_scorer(recipe: Recipe, name: str, source: Workspace) -> Shards:
-    """A scorer's: the dataset of `source` and the trusted pairs, repeated; or the trusted pairs alone."""
+def of_scorer(recipe: Recipe, name: str, source: Workspace, home: Workspace) -> Shards:
+    """A scorer's: the dataset of `source` and the trusted pairs, repeated; or the trusted pairs alone.
+
+    `home`: the run or the round that trains it, which sees the pairs that the run has accepted.
+    """
     if only_trusted(recipe, name):
-        assert recipe.loop is not None and recipe.loop.trusted is not None  # the recipe's checks hold this
-        digest = file_sha256(recipe.loop.trusted)
-        return Shards((recipe.loop.trusted,), (digest,), fingerprint(digest))
-    trusted = _trusted(recipe)
-    data = of_dataset(source)
-    if not trusted:
+        return of_trusted(recipe, home)
+    return _with_trusted(recipe, source, home, scorer_section(recipe).trusted_repeats)
+
+
+def of_pretraining(recipe: Recipe, source: Workspace, home: Workspace) -> Shards:
+    """What captioner and matcher are pre-trained on: the dataset of `source` and the trusted pairs, repeated."""
+    return _with_trusted(recipe, source, home, captioning_section(recipe).pretrain.trusted_repeats)
+
+
+def of_trusted(recipe: Recipe, home: Workspace) -> Shards:
+    """The trusted pairs alone, once: those of the recipe's table, and those that were accepted."""
+    places, digests = _trusted(recipe, home)
+    return Shards(places, digests, fingerprint(*digests))
+
+
+def _with_trusted(recipe: Recipe, source: Workspace, home: Workspace, repeats: int) -> Shards:
+    data, (places, digests) = of_dataset(source), _trusted(recipe, home)
+    if not places or not repeats:
         return data
-    digest = file_sha256(trusted[0])
-    content = fingerprint(data.content, digest, len(trusted))
-    return Shards(data.places + trusted, data.digests + (digest,) * len(trusted), content)
+    content = fingerprint(data.content, *digests, repeats)
+    return Shards(data.places + places * repeats, data.digests + digests * repeats, content)
 
 
-def _trusted(recipe: Recipe) -> tuple[str, ...]:
-    loop, repeats = recipe.loop, scorer_section(recipe).trusted_repeats
-    return (loop.trusted,) * repeats if loop is not None and loop.trusted is not None else ()
+def _trusted(recipe: Recipe, home: Workspace) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Places and sha256 of the trusted pairs."""
+    table = recipe.loop.trusted if recipe.loop is not None else None
+    own = [] if table is None else [(table, file_sha256(table, "`loop.trusted` in the recipe names one file"))]
+    pairs = [*own, *accepted.tars(home)]
+    return tuple(place for place, _ in pairs), tuple(digest for _, digest in pairs)
 
 
 def _digest(place: str) -> str:

@@ -12,8 +12,11 @@ from curate.files import ATTEMPT, sha256
 from curate.manifest import Manifest
 from curate.pool import Pool, image_columns
 from curate.tars import index, split_key
+from curate.uid import synthetic_uid
+from pipelines.corpus import WHOLE
 from pipelines.repeats import TAKEN, first_rows, is_repeats
-from pipelines.workspace import FUNNEL, INPUT, POOL, SUBSET, Workspace, left_out
+from pipelines.synthetic import pool_shard
+from pipelines.workspace import FUNNEL, INPUT, POOL, SUBSET, SYNTHETIC, Workspace, left_out
 
 
 @dataclass
@@ -35,14 +38,14 @@ Check = Callable[[Workspace, Proof], Iterator[str]]
 def verify(workspace: Workspace) -> Proof:
     """The run, and the rounds, arms and models in it."""
     proof = Proof()
-    _whole(workspace, proof, (_rows, _repeats, _funnel, _dataset))
+    _whole(workspace, proof, (_rows, _repeats, _texts, _funnel, _dataset))
     proof.rows = workspace.manifest(POOL).rows()
     for inner in workspace.inner():
         # What an earlier pool or recipe left is not wrong: its bytes are looked at, its sums are of another pool.
         current = not inner.folder.exists(FUNNEL) or inner.folder.read_json(FUNNEL)[0]["in"] == proof.rows
         if not current:
             proof.left_over.append(inner.folder.url())
-        _whole(inner, proof, (_funnel, _dataset) if current else ())
+        _whole(inner, proof, (_texts, _funnel, _dataset) if current else ())
     return proof
 
 
@@ -114,11 +117,30 @@ def _repeats(workspace: Workspace, proof: Proof) -> Iterator[str]:
                 yield f"{POOL}/{shard}: its image at byte {row[c.OFFSET]:,} of {row[c.TAR]} is not there"
 
 
+def _texts(workspace: Workspace, proof: Proof) -> Iterator[str]:
+    """What captioners wrote is of images that the pool has where it says; what is measured of it has its rows."""
+    entries, folder = workspace.manifest(SYNTHETIC).entries, workspace.folder
+    for under in workspace.appended():
+        for shard, entry in workspace.manifest(under).entries.items():
+            if not shard.startswith(WHOLE) and (shard not in entries or entries[shard].rows != entry.rows):
+                have = entries[shard].rows if shard in entries else 0
+                yield f"{under}/{shard}: {entry.rows} rows, {SYNTHETIC} has {have}"
+    image = [c.IMAGE_UID, c.SHA256, c.TAR, c.OFFSET, c.SIZE]
+    for shard in entries:
+        table = folder.read_table(f"{SYNTHETIC}/{shard}.parquet", [c.UID, c.CAPTION, c.ROW, *image])
+        pool = folder.read_table(f"{POOL}/{pool_shard(shard)}.parquet", image)
+        texts = zip(*(table.column(name).to_pylist() for name in (c.UID, c.IMAGE_UID, c.CAPTION)), strict=True)
+        if any(uid != synthetic_uid(image_uid, text) for uid, image_uid, text in texts):
+            yield f"{SYNTHETIC}/{shard}: a uid that is not of its image and text"
+        if not table.select(image).equals(pool.take(table.column(c.ROW))):
+            yield f"{SYNTHETIC}/{shard}: an image that is not where the pool has it"
+
+
 def _funnel(workspace: Workspace, proof: Proof) -> Iterator[str]:
     if not workspace.folder.exists(FUNNEL):
         return
-    rows, before = workspace.folder.read_json(FUNNEL), workspace.manifest(POOL).rows()
-    for row in rows:
+    funnel, before = workspace.folder.read_json(FUNNEL), workspace.manifest(POOL).rows()
+    for row in funnel:
         name = f"{FUNNEL}: {row['stage']}.{row['rule']}"
         if row["in"] != before:
             yield f"{name}: {row['in']} in, the row before kept {before}"
@@ -127,10 +149,15 @@ def _funnel(workspace: Workspace, proof: Proof) -> Iterator[str]:
         before = row["kept"]
     table = workspace.folder.read_table(SUBSET, [c.KEEP, c.REASON])
     kept = sum(table.column(0).to_pylist())
+    rows = workspace.manifest(POOL).rows() + workspace.manifest(SYNTHETIC).rows()
+    if table.num_rows != rows:
+        yield f"{SUBSET}: {table.num_rows} rows, pool and synthetic texts have {rows}"
     if kept != before:
         yield f"{SUBSET}: {kept} kept, the funnel says {before}"
     reasons = sum(reason is not None for reason in table.column(1).to_pylist())
-    if kept + reasons != table.num_rows:
+    added = sum(row["added"] for row in funnel)
+    unused = table.num_rows - workspace.manifest(POOL).rows() - added  # texts that no item let in
+    if kept + reasons + unused != table.num_rows:
         yield f"{SUBSET}: {kept} kept and {reasons} with a reason are not {table.num_rows} rows"
 
 

@@ -9,13 +9,14 @@ import pyarrow as pa
 from curate import schema as c
 from curate.errors import InputError, RecipeError
 from curate.files import open_parquet
-from curate.signal_store import Columns
 from pipelines import corpus, decide
 from pipelines.columns import passes
 from pipelines.recipe import Recipe
-from pipelines.workspace import FUNNEL, POOL, SUBSET, Workspace
+from pipelines.synthetic import Appended, writers
+from pipelines.workspace import FUNNEL, POOL, SUBSET, SYNTHETIC, Workspace
 
 SHOWN = 5
+NOT_APPENDED = "not appended"  # a text of an image that the items before its captioner drop now
 
 
 @dataclass(frozen=True)
@@ -35,6 +36,7 @@ class WhatIf:
     new: list[dict[str, Any]]
     gained: Changes
     lost: Changes
+    uncaptioned: int = 0  # images that a captioner would be asked about for the first time: their texts are not in it
 
     def as_dict(self) -> dict[str, Any]:
         return {
@@ -43,6 +45,7 @@ class WhatIf:
             "kept": {"old": self.old[-1]["kept"], "new": self.new[-1]["kept"]},
             "gained": self.gained.as_dict(),
             "lost": self.lost.as_dict(),
+            "uncaptioned": self.uncaptioned,
         }
 
 
@@ -62,10 +65,24 @@ def whatif(before: Recipe, after: Recipe, workspace: Workspace) -> WhatIf:
         [row.as_dict() for row in answer.funnel],
         Changes(len(gained), _shown(workspace, gained, _reasons(workspace, gained[:SHOWN]))),
         Changes(len(lost), _shown(workspace, lost, answer.reason(lost[:SHOWN]).to_pylist())),
+        _uncaptioned(before, after, workspace),
     )
 
 
-def _reasons(workspace: Workspace, rows: np.ndarray) -> list[str]:
+def _uncaptioned(before: Recipe, after: Recipe, workspace: Workspace) -> int:
+    """Raises RecipeError for other captioners than those that wrote."""
+    old, new = writers(before), writers(after)
+    known = [(item.writer, getattr(item, "top_p", None)) for _, item in old]
+    if new and [(item.writer, getattr(item, "top_p", None)) for _, item in new] != known:
+        raise RecipeError("whatif asks no captioner; other ones, or another top_p, need a run", "curate run RECIPE")
+    count = 0
+    for number, ((place, _), (now, _)) in enumerate(zip(old, new, strict=False)):
+        asked = decide.in_reach_of(before, workspace, place, number)
+        count += len(np.setdiff1d(decide.in_reach_of(after, workspace, now, number), asked, assume_unique=True))
+    return count
+
+
+def _reasons(workspace: Workspace, rows: np.ndarray) -> list[str | None]:
     """Why these few rows were dropped, from the row groups that they are in."""
     if not len(rows):
         return []
@@ -78,16 +95,17 @@ def _reasons(workspace: Workspace, rows: np.ndarray) -> list[str]:
     return [tables[group][row - starts[group]].as_py() for row, group in zip(rows, groups.tolist(), strict=True)]
 
 
-def _shown(workspace: Workspace, rows: np.ndarray, reasons: list[str]) -> list[dict[str, Any]]:
+def _shown(workspace: Workspace, rows: np.ndarray, reasons: list[str | None]) -> list[dict[str, Any]]:
     """The first few rows with their uids, from the shards that they are in."""
-    shards = sorted(workspace.manifest(POOL).entries.items())
-    ends = np.cumsum([entry.rows for _, entry in shards])
+    shards = [(POOL, shard, entry.rows) for shard, entry in sorted(workspace.manifest(POOL).entries.items())]
+    shards += [(SYNTHETIC, shard, count) for shard, count in Appended(workspace).entries.items()]
+    ends = np.cumsum([count for _, _, count in shards])
     found = []
     for row, reason in zip(rows[:SHOWN].tolist(), reasons, strict=True):
         at = int(np.searchsorted(ends, row, side="right"))
-        shard, entry = shards[at]
-        uids = Columns(workspace.folder).shard(shard, {POOL: [c.UID]})[c.UID]
-        found.append({c.UID: uids[row - int(ends[at]) + entry.rows], c.REASON: reason})
+        under, shard, count = shards[at]
+        uids = workspace.folder.read_table(f"{under}/{shard}.parquet", [c.UID]).column(0)
+        found.append({c.UID: uids[row - int(ends[at]) + count].as_py(), c.REASON: reason or NOT_APPENDED})
     return found
 
 

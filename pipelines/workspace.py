@@ -13,14 +13,17 @@ POOL = "pool"
 CONSENT = "consent"  # who was asked when, and what servers said about use by machines; nothing is made from it
 QUARANTINE = "quarantine"  # bytes that were put aside
 OUTSIDE = "outside"  # what is measured of images that are not of the pool: evaluation sets, queries
+SYNTHETIC = "synthetic"  # samples that a captioner appended, laid out as the pool with its signals
+TRUSTED = "trusted"  # pairs that were proposed and accepted: trained on like those of `loop.trusted`
 DATASET = "dataset"
 TRAIN, EVAL, METRICS = "train", "eval", "metrics.parquet"
 RECORD = "record.json"
 SUBSET, SUBSET_IDS, FUNNEL = "subset.parquet", "subset.npy", "funnel.json"
 REPORT = "report.html"
 COMPARED = "compared"  # among the arms: the models of `curate compare`
-ROOMS = ("models", "arms", "rounds")
-SHARED = (INPUT, POOL, "corpus", OUTSIDE)  # what rounds and arms see of the run as their own, beside its signals
+MODELS, ARMS = "models", "arms"
+ROOMS = (MODELS, ARMS, "rounds")
+SHARED = (INPUT, POOL, "corpus", OUTSIDE, TRUSTED)  # what rounds and arms see of the run as theirs, beside signals
 LOGS = "logs"
 LOCK = "logs/run.lock"
 RUN_LOG = "logs/run.jsonl"
@@ -44,7 +47,8 @@ class Workspace:
         if room not in ROOMS or not outer or not Folder(outer).exists(RECIPE):
             return cls.at(run_dir)
         run, own = cls.opened(outer), Folder(run_dir)
-        shared = [under for under in run.families() if not own.exists(under)]
+        models = [MODELS] if room == ARMS else []  # a round has its own
+        shared = [under for under in (*run.families(), *models) if not own.exists(under)]
         return cls(Folder(run_dir, run.folder.at(own.root, [*SHARED, *shared]).mounts))
 
     def inner(self) -> Iterator["Workspace"]:
@@ -68,10 +72,16 @@ class Workspace:
     def outside(self) -> list[str]:
         return [f"{OUTSIDE}/{name}" for name in self.folder.names(OUTSIDE) if not name.startswith(".")]
 
+    def appended(self) -> list[str]:
+        """The folders of what captioners appended, and of what is measured of it."""
+        rooms = [f"{SYNTHETIC}/{room}" for room in ("signals", "corpus")]
+        inside = [f"{room}/{name}" for room in rooms for name in self.folder.names(room) if not name.startswith(".")]
+        return [SYNTHETIC, *inside]
+
     def stages(self) -> list[str]:
         """Every folder that has a manifest, in the order of the data's way."""
         measured = [*self.families(), *self.outside(), *self.passes()]
-        folders = [INPUT, POOL, CONSENT, QUARANTINE, *measured, "", DATASET, TRAIN, EVAL]
+        folders = [INPUT, POOL, CONSENT, QUARANTINE, *measured, *self.appended(), TRUSTED, "", DATASET, TRAIN, EVAL]
         return [under for under in folders if self.folder.exists(f"{under}/manifest.json".lstrip("/"))]
 
 
@@ -84,11 +94,11 @@ def left_out(under: str, entry: Entry) -> int:
 
 def model_folder(name: str) -> str:
     """Where a round keeps a model that it trained: the data it was trained on, and its weights under TRAIN."""
-    return f"models/{name}"
+    return f"{MODELS}/{name}"
 
 
 def arm_folder(name: str) -> str:
-    return f"arms/{name}"
+    return f"{ARMS}/{name}"
 
 
 def round_folder(number: int) -> str:

@@ -36,6 +36,8 @@ class CorpusPass:
     version: int  # raise it when the output for the same input changes
     reads: Mapping[str, Sequence[str]]  # folder of the run -> columns
     schema: pa.Schema | None = None  # of the per-sample columns, if it has any
+    of_texts: ClassVar[bool] = False  # its per-sample columns are about the text, else about the image
+    counts_texts: ClassVar[bool] = False  # and a captioner's texts are counted with the pool's
     gathers: ClassVar[bool] = False  # true: no partials, `merge` is given each shard's own rows, {"rows": frame}
 
     def identity(self) -> tuple[object, ...]:

@@ -39,6 +39,8 @@ class AltTextCounts(CorpusPass):
     version = 3
     reads: dict[str, Sequence[str]] = {"pool": [c.CAPTION, c.SHA256, c.OUTCOME]}  # noqa: RUF012
     schema = c.ALT_TEXT_COUNTS
+    of_texts = True
+    counts_texts = True
 
     def __init__(self, buffer: int = BUFFER) -> None:
         self._buffer = buffer  # rows that the merge holds before it spills; bears on no number

@@ -36,6 +36,7 @@ SHOWN = 20
 
 class ConceptMatches(CorpusPass):
     version = 1
+    of_texts = True
     reads: Mapping[str, Sequence[str]] = {"pool": [c.CAPTION, c.OUTCOME]}
 
     def __init__(self, entries: str, unspaced: bool = False) -> None:

@@ -47,6 +47,7 @@ BREAK = "|"  # punctuation itself, so no word holds it
 
 class Phrases(CorpusPass):
     version = 1
+    of_texts = True
 
     def __init__(self, column: str | None = None, stop_words: str | None = None) -> None:
         """column      `FAMILY.COLUMN` of a signal with lists of strings; without it, RAKE's candidates

@@ -4,6 +4,7 @@ from curate.filters.algebra import AllOf, AnyOf, Combined, NoneOf
 from curate.filters.align_image import AlignImage
 from curate.filters.align_text import AlignText
 from curate.filters.blocklist import Blocklist
+from curate.filters.capfilt import CapFilt
 from curate.filters.caption_quality import CaptionQualityFilter
 from curate.filters.clip_score import ClipScoreFilter
 from curate.filters.cluster_balance import ClusterBalance
@@ -65,6 +66,7 @@ FILTERS: tuple[type[Filter], ...] = (
     Laion2B,
     Stability,
     Mix,
+    CapFilt,
 )
 
 Combined.registered = staticmethod(lambda: {cls.type: cls for cls in FILTERS})

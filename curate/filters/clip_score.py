@@ -1,7 +1,7 @@
 """Keep pairs whose image and text agree, by the cosine of a CLIP-like model (LAION, DataComp).
 
 `min` keeps a score >= min. `top` keeps the best fraction, exactly, and `per` the best fraction of each value of
-a column: ties, rounding and what a fraction is of are those of `curate.filters.score`.
+a column: ties, rounding, what a fraction is of and `top: estimated` are those of `curate.filters.score`.
 """
 
 from typing import ClassVar
@@ -10,7 +10,7 @@ from pydantic import Field, model_validator
 
 from curate import schema as c
 from curate.filters.rule import Filter, Of, Rule
-from curate.filters.score import bounds, top_reads, top_rule
+from curate.filters.score import Top, bounds, top_reads, top_rule
 
 
 class ClipScoreFilter(Filter):
@@ -18,14 +18,14 @@ class ClipScoreFilter(Filter):
     paper: ClassVar[str] = "LAION-400M, arXiv 2111.02114; DataComp, arXiv 2304.14108"
     model: str = Field(description="a name from the recipe's models")
     min: float | None = Field(None, ge=-1, le=1, description="cosine")
-    top: float | None = Field(None, gt=0, le=1, description="fraction")
+    top: Top | None = Field(None, description="fraction, or estimated: the share of right pairs, read from the scores")
     of: Of = "pool"
     per: str | None = Field(None, description="take the fraction of each value of this column, such as language")
 
     @model_validator(mode="after")
     def _one_of(self) -> "ClipScoreFilter":
         if (self.min is None) == (self.top is None):
-            raise ValueError("give either min (a cosine) or top (a fraction)")
+            raise ValueError("give either min (a cosine) or top (a fraction, or estimated)")
         if self.per is not None and self.top is None:
             raise ValueError("per goes with top: a bound is the same for every value")
         return self

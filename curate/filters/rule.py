@@ -14,10 +14,18 @@ from typing import Any, ClassVar, Literal
 import polars as pl
 from pydantic import BaseModel, ConfigDict, Field, model_serializer
 
+from curate import schema as c
 from curate.corpus import CorpusPass, Tables
 from curate.errors import RecipeError
 
 Of = Literal["pool", "survivors"]
+OF_TEXTS = frozenset(
+    [
+        *(c.CAPTION, c.CAPTION_IMAGES, c.RAREST_NGRAM_RANK, c.RAREST_WORD_COUNT),
+        *(*c.TEXT_STATS.names, *c.LANGUAGE_SCHEMA.names, *c.CAPTION_QUALITY.names),
+    ]
+)
+OF_PAIRS = tuple(column("") for column in (c.concepts, c.phrases, c.clip_score, c.match))
 
 
 @dataclass(frozen=True)
@@ -44,6 +52,15 @@ class Rule:
     of: Of = "pool"
     thresholds: tuple[Threshold, ...] = field(default=())
     branches: "Branches | None" = None
+    compared: tuple[str, ...] = ()  # the columns whose values a `compare` ranks, where it is no more than that
+
+    @property
+    def of_text(self) -> bool:
+        """It asks of nothing but what a text says and how well it fits its image: who fails may have a good image."""
+        if self.branches is not None:
+            return all(rule.of_text for _, rules in self.branches.rules for rule in rules)
+        columns = self.keep.meta.root_names() if self.keep is not None else self.compared
+        return bool(columns) and all(column in OF_TEXTS or column.startswith(OF_PAIRS) for column in columns)
 
 
 @dataclass(frozen=True)
@@ -63,7 +80,7 @@ class Filter(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True, ser_json_inf_nan="constants")
     type: ClassVar[str]
     paper: ClassVar[str] = ""
-    appends: ClassVar[bool] = False  # true for a stage among the filters that writes new samples
+    appends: ClassVar[bool] = False  # true for a stage among the filters that can write new samples
     paths: ClassVar[tuple[str, ...]] = ()  # fields that are paths: relative ones are seen from the recipe
     alias: str | None = Field(None, alias="name", description="the item's name, if not its type")
 
@@ -93,6 +110,16 @@ class Filter(BaseModel):
     def parts(self) -> tuple["Filter", ...]:
         """The filters that this one is made of, if it is made of filters."""
         return ()
+
+    @property
+    def writer(self) -> str | None:
+        """The model whose captions join at this item; None where none do."""
+        return None
+
+    @property
+    def rescues(self) -> bool:
+        """Of an item with a writer: also images whose texts were dropped for what the texts say get a caption."""
+        return False
 
     def identity(self) -> tuple[object, ...]:
         """What bears on the answer beside the parameters and the columns: the content of a file that is named."""

@@ -7,11 +7,13 @@ score at place int(n * top), which keeps one more, and more still at ties, and f
 n counts the downloaded samples (`of: pool`) or those that no earlier rule dropped (`of: survivors`).
 `per: COLUMN` takes the fraction of each of that column's values by itself, as WebLI does of languages
 (arXiv 2209.06794); without it a fraction is of the whole pool, never of a shard. NaN counts as unmeasured.
+`top: estimated` takes the share of right pairs that `curate.filters.noise_rate` reads from these same scores, rounded
+to a thousandth; where they do not part in two groups all are kept, because then no threshold can be read from them.
 """
 
 import math
 from fractions import Fraction
-from typing import ClassVar
+from typing import Annotated, ClassVar, Literal
 
 import numpy as np
 import polars as pl
@@ -19,7 +21,11 @@ from pydantic import Field, model_validator
 
 from curate import schema as c
 from curate.corpus import Tables
+from curate.filters.noise_rate import right_share
 from curate.filters.rule import Filter, Of, Rule, Threshold
+
+ESTIMATED: Literal["estimated"] = "estimated"
+Top = Annotated[float, Field(gt=0, le=1)] | Literal["estimated"]
 
 
 class Score(Filter):
@@ -27,7 +33,7 @@ class Score(Filter):
     column: str = Field(description="any number: a signal, or a column of a corpus pass")
     min: float | None = Field(None, description="smallest that is kept")
     max: float | None = Field(None, description="largest that is kept")
-    top: float | None = Field(None, gt=0, le=1, description="fraction")
+    top: Top | None = Field(None, description="fraction, or estimated: the share of right pairs, read from the scores")
     of: Of = "pool"
     per: str | None = Field(None, description="take the fraction of each value of this column, such as language")
     inclusive: bool = Field(True, description="keep a score that equals a bound")
@@ -36,7 +42,7 @@ class Score(Filter):
     def _one_of(self) -> "Score":
         bounds = self.min is not None or self.max is not None
         if bounds == (self.top is not None):
-            raise ValueError("give either min or max (or both), or top (a fraction)")
+            raise ValueError("give either min or max (or both), or top (a fraction, or estimated)")
         if self.min is not None and self.max is not None and self.min > self.max:
             raise ValueError(f"min ({self.min}) is above max ({self.max})")
         if self.per is not None and self.top is None:
@@ -65,20 +71,20 @@ def bounds(column: str, minimum: float | None, maximum: float | None, *, inclusi
     return rules
 
 
-def top_rule(column: str, fraction: float, of: Of, per: str | None = None) -> Rule:
+def top_rule(column: str, fraction: Top, of: Of, per: str | None = None) -> Rule:
     def best(frame: pl.DataFrame, asked: pl.Series, tables: dict[str, Tables]) -> pl.Series:
         return top_fraction(frame[column], frame[c.UID], asked, fraction, frame[per] if per else None)
 
-    return Rule("top", compare=best, of=of)
+    return Rule("top", compare=best, of=of, compared=(column,))
 
 
-def top_reads(fraction: float | None, per: str | None) -> set[str]:
+def top_reads(fraction: Top | None, per: str | None) -> set[str]:
     """What a `top_rule` reads beside the score; nothing where there is no fraction."""
     return set() if fraction is None else {c.UID} | ({per} if per else set())
 
 
 def top_fraction(
-    scores: pl.Series, uids: pl.Series, asked: pl.Series, fraction: float, per: pl.Series | None = None
+    scores: pl.Series, uids: pl.Series, asked: pl.Series, fraction: Top, per: pl.Series | None = None
 ) -> pl.Series:
     """True for the best ceil(n * fraction) of the n asked and measured; null where nothing was measured.
 
@@ -91,7 +97,8 @@ def top_fraction(
     values = scores.gather(rows).to_numpy()
     kept = np.zeros(len(scores), bool)
     for part in _groups(per.gather(rows)) if per is not None else [slice(None)]:
-        count = math.ceil(len(values[part]) * Fraction(str(fraction)))
+        share = round(right_share(values[part]), 3) if fraction == ESTIMATED else fraction
+        count = math.ceil(len(values[part]) * Fraction(str(share)))
         kept[_first(values[part], rows[part], uids, count)] = True
     return pl.select(pl.when(measured).then(pl.Series(kept))).to_series()
 

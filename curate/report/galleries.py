@@ -18,7 +18,7 @@ from curate.uid import draw
 BUDGET = 240  # thumbnails of a page
 ROW = 3  # pictures side by side in one of three galleries
 CANDIDATES = 1_000  # the smallest uids among which a draw picks
-COLUMNS = (c.UID, c.IMAGE_UID, c.CAPTION, c.URL, c.KEEP, c.REASON, c.FAILED)
+COLUMNS = (c.UID, c.IMAGE_UID, c.ORIGIN, c.CAPTION, c.URL, c.KEEP, c.REASON, c.FAILED)
 
 
 @dataclass(frozen=True)
@@ -42,6 +42,10 @@ class Galleries:
 
     def kept(self) -> Gallery:
         return Gallery("Kept", "kept", self._drawn(pl.col(c.KEEP), "kept"))
+
+    def written(self) -> Gallery:
+        """Of what captioners wrote, whatever became of it."""
+        return Gallery("Texts that captioners wrote", "above", self._drawn(pl.col(c.ORIGIN) == c.SYNTHETIC, "written"))
 
     def stage(self, stage: str, rules: Sequence[str]) -> list[Gallery]:
         """Dropped and kept, for a stage whose rules compare samples with one another."""

@@ -4,35 +4,31 @@ Every word that comes from data is escaped by Jinja and spelled out by `printabl
 nothing load and nothing run; its pictures are data URIs that were encoded anew.
 """
 
-import base64
-import hashlib
 import json
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import polars as pl
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
-from markupsafe import Markup
+from jinja2 import Environment
 
 from curate import schema as c
 from curate.report.charts import HistogramChart, histogram_chart
 from curate.report.columns import ASPECT_RATIO, MEASURABLE, SHORT_SIDE, prepared
 from curate.report.counts import adds_up
+from curate.report.environment import environment, own
 from curate.report.evidence import REPRODUCE, Evidence, Threshold
 from curate.report.galleries import BUDGET, COLUMNS, Galleries, Gallery, within
 from curate.report.metrics import metric_rows
 from curate.report.numbers import measured, number, percent, short
-from curate.report.printable import printable
 from curate.report.round_charts import arms_charts, kind, rounds_charts
+from curate.report.round_guards import guard_rows, moved
 from curate.report.rounds import changes, circumstances, ends, history, table
 from curate.report.statistics import statistics
 from curate.report.thumbnails import Thumbnail, thumbnail
 from curate.report.verdicts import verdicts
 from curate.report.wording import CLASS_WORDS, OUTCOME_HINT, column_words
 
-HERE = Path(__file__).parent
 STRIPS, STRIP_MEMBERS = 8, 6  # groups of duplicates with pictures, and pictures of each
 NO_FILTER = ("input", "download")  # stages of the funnel that have their own section
 
@@ -66,13 +62,13 @@ def render_page(evidence: Evidence, stats: dict | None = None, *, galleries: int
     kept = choose.kept()
     used = sum(len(strip["members"]) for strip in strips) + len(kept.samples)
     _cut(stages, BUDGET - used)
-    css = (HERE / "page.css").read_text(encoding="utf-8")
+    css, css_hash = own("page.css")
     return (
         _environment(evidence)
         .get_template("page.html.j2")
         .render(
-            css=Markup(css),  # our own file
-            css_hash=base64.b64encode(hashlib.sha256(css.encode()).digest()).decode("ascii"),
+            css=css,
+            css_hash=css_hash,
             evidence=evidence,
             reproduce=evidence.facts.get(REPRODUCE),
             stats=stats,
@@ -93,28 +89,18 @@ def render_page(evidence: Evidence, stats: dict | None = None, *, galleries: int
 
 
 def _environment(evidence: Evidence) -> Environment:
-    def shown(value: object) -> object:
-        return printable(value) if isinstance(value, str) and not isinstance(value, Markup) else value
-
     def picture(image_uid: str | None) -> Thumbnail | None:
         return thumbnail(evidence.read_image(image_uid)) if image_uid else None
 
-    environment = Environment(
-        loader=FileSystemLoader(HERE),
-        autoescape=True,
-        undefined=StrictUndefined,
-        finalize=shown,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters |= {"number": number, "percent": percent, "short": short, "measured": measured, "ends": ends}
-    environment.globals |= {
+    made = environment()
+    made.filters |= {"number": number, "percent": percent, "short": short, "measured": measured, "ends": ends}
+    made.globals |= {
         "picture": picture,
         "hint": OUTCOME_HINT.get,
         "class_words": CLASS_WORDS.get,
         "column_words": column_words,
     }
-    return environment
+    return made
 
 
 def _rounds(records: Sequence[dict]) -> dict | None:
@@ -131,6 +117,8 @@ def _rounds(records: Sequence[dict]) -> dict | None:
         "rows": rows,
         "changes": changes(records),
         "history": history(records),
+        "guards": guard_rows(records),
+        "moved": moved(records),
     }
 
 
@@ -148,7 +136,10 @@ def _stage(place: int, row: dict, stats: dict, evidence: Evidence, choose: Galle
     ]
     cut_by = {f"{t.stage}.{t.rule}" for t in mine}
     others = [rule["rule"] for rule in rules if rule["rule"] not in cut_by]
-    return Stage(f"stage-{place}", row, rules, panels, choose.stage(row["stage"], others) if others else [])
+    galleries = choose.stage(row["stage"], others) if others else []
+    if row["added"]:
+        galleries.append(choose.written())
+    return Stage(f"stage-{place}", row, rules, panels, galleries)
 
 
 def _panel(column: str, thresholds: Sequence[Threshold], stats: dict, choose: Galleries) -> Panel:

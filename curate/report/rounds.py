@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from curate.report import records as r
 from curate.report.numbers import change, interval, measured
+from curate.report.round_guards import captioners, guarded
 from curate.report.verdicts import verdicts
 
 
@@ -53,13 +54,14 @@ def circumstances(records: Sequence[dict]) -> list[str]:
         return []
     told: dict[str, list[str]] = {}
     for record in records:
-        for sentence in scorers(record):
+        for sentence in [*scorers(record), *captioners(record), *accepted(record)]:
             told.setdefault(sentence, []).append(str(r.number_of(record)))
     alike = [
         sentence if len(records) == 1 else f"{'Round' if len(found) == 1 else 'Rounds'} {', '.join(found)}: {sentence}"
         for sentence, found in told.items()
     ]
-    return [*(sentence for record in records if (sentence := _decision(record))), *held_equal(records), *alike]
+    decided = [sentence for record in records if (sentence := _decision(record))]
+    return [*decided, *(one for record in records for one in guarded(record)), *held_equal(records), *alike]
 
 
 def _decision(record: dict) -> str:
@@ -116,8 +118,21 @@ def scorers(record: dict) -> list[str]:
             parts.append(f"trained on {pairs:,} pairs" + ("" if trusted is None else f" (trusted: {trusted:,})"))
         if seen is not None:
             parts.append(f"{seen:,} samples seen by each of {members}" if members else f"{seen:,} samples seen")
+        if (rounds := r.count(scorer.get("rounds")) or 1) > 1:
+            parts.append(f"averaged with the scorers of up to {rounds - 1} rounds before")
         found.append(f"Scorer {name}: {'; '.join(parts)}." if parts else f"Scorer {name}: nothing more is on record.")
     return found
+
+
+def accepted(record: dict) -> list[str]:
+    """How many pairs the data engine gave by each mode, and which share nobody but a model has seen."""
+    found = record.get("accepted") or {}
+    pairs, by_model = r.count(found.get("pairs")), r.count((found.get("by") or {}).get("model"))
+    if not pairs:
+        return []
+    modes = ", ".join(f"{mode} {count:,}" for mode, count in (found.get("modes") or {}).items() if r.count(count))
+    share = f"; {by_model / pairs:.0%} by a model alone" if by_model else ""
+    return [f"Trusted beside the recipe's table: {pairs:,} accepted pairs ({modes}){share}."]
 
 
 def ends(row: dict) -> str:

@@ -8,7 +8,7 @@ from typing import Any, Protocol
 
 from curate.errors import InputError
 from model_training.libraries import torch
-from model_training.models.small_vocabulary import SmallVocabulary
+from model_training.models.small_vocabulary import small_vocabulary
 
 LENGTH = 35  # tokens of a text, as salesforce/BLIP's matching and retrieval (models/blip_itm.py:47)
 SPACES = re.compile(r"\s+")
@@ -47,7 +47,7 @@ class SmallTokens:
     """By the first merges of CLIP's byte-pair encoding."""
 
     def __init__(self, size: int, length: int) -> None:
-        self._small = SmallVocabulary(size, min(LENGTH, length))
+        self._small = small_vocabulary(size, min(LENGTH, length))
         self.pad, self.start = self._small.pad_token_id, self._small.sot_token_id
         self.end, self.decode = self._small.eot_token_id, self._small.decode_token_id
         self.encode: int | None = self._small.encode_token_id

@@ -157,6 +157,8 @@ def register(open_clip: Any, arch: str) -> str:
 
     Raises InputError for a name that open_clip does not know and a file that cannot be read.
     """
+    from model_training.models import patch_kmeans  # noqa: F401  (timm learns of it; imports torch)
+
     logging.getLogger().addFilter(_no_pretrained_warning)
     if not arch.endswith(".json"):
         if arch not in open_clip.list_models():

@@ -5,6 +5,7 @@ CLIP's file lists its merges in the order in which they were learned, most frequ
 """
 
 from collections.abc import Sequence
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -69,11 +70,22 @@ def tokenizer_of(arch: str, allow_download: bool = False, folder: str | None = N
             mode, options = text.get("tokenizer_mode"), text.get("tokenizer_kwargs", {})
             return HFTokenizer(named, context_length=length, tokenizer_mode=mode, **options)
         if text.get("vocab_size", CLIP_SIZE) >= CLIP_SIZE:
-            return open_clip.get_tokenizer(arch)
-        return SmallVocabulary(text["vocab_size"], text["context_length"])
+            return _whole(arch, repr(text))
+        return small_vocabulary(text["vocab_size"], text["context_length"])
     except (OSError, ValueError, TypeError, KeyError, AttributeError, ImportError) as error:
         reason = (str(error).strip() or type(error).__name__).splitlines()[0]
         raise InputError(f"{arch}: no tokenizer: {reason}", "correct text_cfg, or the tokenizer's folder") from error
+
+
+@lru_cache(8)  # a third of a second each, and a run loads dozens of models
+def _whole(arch: str, config: str) -> Any:
+    return open_clip.get_tokenizer(arch)
+
+
+@lru_cache(8)
+def small_vocabulary(size: int, context_length: int) -> SmallVocabulary:
+    """One for all models of a process: nothing about it changes."""
+    return SmallVocabulary(size, context_length)
 
 
 def _refuse_hub(arch: str, named: str, allow_download: bool) -> None:

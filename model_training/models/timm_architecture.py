@@ -16,6 +16,7 @@ def config(arch: str) -> dict[str, Any]:
     from model_training import libraries  # noqa: F401  (before timm, which imports torchvision)
 
     import timm  # isort: skip
+    from model_training.models import patch_kmeans  # noqa: F401  (timm learns of it)
 
     found: Any = {"architecture": arch}
     if arch.endswith(".json"):

@@ -8,6 +8,7 @@ import typer
 from curate import __version__
 from curate.errors import CurateError
 from pipelines.cli.exchange import EXPORT_EXAMPLES, METADATA_EXAMPLES, export, metadata
+from pipelines.cli.loop import LOOP_EXAMPLES, loop
 from pipelines.cli.options import Json, RecipePath, RunPath, Set
 
 app = typer.Typer(
@@ -28,19 +29,20 @@ def _version(version: Annotated[bool, typer.Option("--version", help="print the 
         raise typer.Exit
 
 
-@app.command(epilog="curate demo   |   curate demo /tmp/demo --seed 3")
+@app.command(epilog="curate demo   |   curate demo /tmp/demo --seed 3   |   curate demo loop --loop")
 def demo(
     folder: Annotated[str, typer.Argument(help="where to write")] = "demo",
     seed: Annotated[int, typer.Option(help="another planted web")] = 0,
     pairs: Annotated[int, typer.Option(help="rows of the planted URL list", min=300)] = 4500,
     engine: Annotated[str, typer.Option(help="ray or serial")] = "ray",
+    loop: Annotated[bool, typer.Option("--loop", help="two rounds with CapFilt and its ablation, 5 seeds")] = False,
     set: Set = None,
     json: Json = False,
 ) -> None:
     """Plant a small web with known answers, curate it, train on it, and compare with the truth. Offline."""
     from pipelines.cli.demo import run_demo
 
-    run_demo(folder, seed, pairs, engine, set or [], json)
+    run_demo(folder, seed, pairs, engine, set or [], json, loop=loop)
 
 
 @app.command(epilog="curate init mydata   |   curate init mydata --template training")
@@ -108,27 +110,7 @@ def run(
     run_recipe(recipe, changes, dry_run, json)
 
 
-@app.command(epilog="curate loop recipe.yaml   |   curate loop --replay runs/v1/record.json --to again")
-def loop(
-    recipe: Annotated[str | None, typer.Argument(help="a recipe (.yaml)")] = None,
-    set: Set = None,
-    engine: Annotated[str | None, typer.Option(help="ray or serial")] = None,
-    replay: Annotated[
-        str | None, typer.Option(metavar="RECORD", help="make a round again from its record.json")
-    ] = None,
-    to: Annotated[str, typer.Option(help="with --replay: the folder to make it in")] = "replayed",
-    json: Json = False,
-) -> None:
-    """Curate, train, evaluate, and curate again with the model: rounds, compared at equal compute."""
-    from pipelines.cli.training import replay_round, run_loop
-
-    changes = list(set or []) + ([f"engine.kind={engine}"] if engine else [])
-    if (recipe is None) == (replay is None):
-        raise typer.BadParameter("give a recipe, or --replay RECORD")
-    if replay is not None:
-        replay_round(replay, to, changes, json)
-    elif recipe is not None:
-        run_loop(recipe, changes, json)
+app.command(epilog=LOOP_EXAMPLES)(loop)
 
 
 @app.command(epilog="curate train runs/v1   |   curate train runs/v1 --data 'other/*.tar' --name other")
@@ -163,17 +145,21 @@ def evaluate(
     evaluate_run(run, other_set(data, kind, classes, learn) if data else None, set or [], json)
 
 
-@app.command(epilog="curate compare a.yaml b.yaml --seeds 3")
+@app.command(epilog="curate compare a.yaml b.yaml --seeds 3   |   curate compare a.yaml b.yaml --out reports")
 def compare(
     recipes: Annotated[list[str], typer.Argument(help="recipes (.yaml); budget and evaluations are the first one's")],
     seeds: Annotated[int | None, typer.Option(min=1, help="how many; default: those of the first recipe")] = None,
+    out: Annotated[
+        str | None,
+        typer.Option(metavar="FOLDER", help="where to write the page; default: beside the first run"),
+    ] = None,
     set: Set = None,
     json: Json = False,
 ) -> None:
-    """Curate by several recipes, train the same model on each dataset, and tell which is better."""
+    """Curate by several recipes, train the same model on each dataset, and tell which is better: a table and a page."""
     from pipelines.cli.training import compare_recipes
 
-    compare_recipes(recipes, seeds, set or [], json)
+    compare_recipes(recipes, seeds, out, set or [], json)
 
 
 @app.command(epilog="curate retry runs/v1   |   curate retry runs/v1 --status timeout,5xx,dns")

@@ -44,6 +44,8 @@ def print_check(found: dict[str, Any]) -> None:
         say(f"  model     {name}, {identity}")
     say(f"  measures  {', '.join(found['signals']) or 'nothing'}")
     say(f"  corpus    {', '.join(found['corpus']) or 'nothing'}")
+    for line in found["captions"]:
+        say(f"  captions  {line}")
     for line in found["filters"]:
         say(f"  filter    {line}")
     estimate = found["estimate"]

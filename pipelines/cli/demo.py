@@ -17,11 +17,13 @@ from pipelines.recipe import load
 from pipelines.workspace import Workspace
 
 
-def run_demo(folder: str, seed: int, pairs: int, engine: str, changes: list[str], json: bool) -> None:
+def run_demo(
+    folder: str, seed: int, pairs: int, engine: str, changes: list[str], json: bool, *, loop: bool = False
+) -> None:
     began = time.monotonic()
     root = Path(folder)
     hint(f"planting {pairs:,} URLs and their pictures in {root / 'web'} (seed {seed})")
-    with planted_site(root, seed, pairs, engine) as (web, path):
+    with planted_site(root, seed, pairs, engine, loop) as (web, path):
         recipe = load(path, changes)
         summary, records = Loop(recipe, StageProgress()).run()
     workspace = Workspace.at(recipe.run_dir)

@@ -2,17 +2,20 @@
 
 import re
 import shlex
+from collections.abc import Callable
 from typing import Any
 
 import typer
 from pydantic import ValidationError
 
 from curate.errors import InputError
+from curate.report.comparison_page import verdicts
 from curate.report.terminal import rounds_table
 from model_training.data.shards import shard_files
 from model_training.evaluation.effective_robustness import LEAST
 from model_training.evaluation.evaluate import Evaluation, evaluate, load
 from pipelines import comparison as cmp
+from pipelines.arms import arm_filters, arm_of, is_answered
 from pipelines.cli.check import loaded
 from pipelines.cli.console import StageProgress, emit, hint, out, say, table
 from pipelines.cli.inspect import open_run
@@ -25,12 +28,11 @@ from pipelines.loop import Loop
 from pipelines.models import Encoders
 from pipelines.recipe import Recipe
 from pipelines.recipe_eval import Evaluation as Entry
-from pipelines.recipe_training import Loop as LoopSection
 from pipelines.replay import replay
 from pipelines.robustness import METRIC as ROBUSTNESS
 from pipelines.robustness import robustness
 from pipelines.train import fit, is_planned, on_files, tasks_of, weights
-from pipelines.workspace import COMPARED, Workspace, arm_folder
+from pipelines.workspace import COMPARED, FUNNEL, RECIPE, Workspace, arm_folder
 
 RESERVED = {*cmp.ORDER, COMPARED}
 
@@ -68,9 +70,9 @@ def replay_round(record: str, to: str, changes: list[str], json: bool) -> None:
 
 
 def train_run(run: str, data: list[str], name: str, changes: list[str], json: bool) -> None:
-    if data and (name in RESERVED or not re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9_-]*", name)):
-        raise InputError(f"--name {name}: not a name for an arm of your own", "letters, digits, - and _; not `raw`")
     recipe, workspace = _opened(run, changes)
+    if data:
+        _refuse_name(recipe, workspace, name)
     try:
         with session(recipe, StageProgress()) as context:
             inner = context
@@ -92,6 +94,21 @@ def train_run(run: str, data: list[str], name: str, changes: list[str], json: bo
         return
     table([(row["seed"], row["weights"], row["sha256"][:12]) for row in found], ("seed", "weights", "sha256"))
     hint(f"Next: curate eval {shlex.quote(run)}")
+
+
+def _refuse_name(recipe: Recipe, run: Workspace, name: str) -> None:
+    """Raises InputError for what cannot be a folder, and for an arm of the loop, of an earlier recipe too."""
+    loops = {*RESERVED, *(recipe.loop.ablations if recipe.loop else ())}
+    if name in loops or not re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9_-]*", name) or _is_loops(run, name):
+        raise InputError(
+            f"--name {name}: not a name for an arm of your own",
+            "letters, digits, - and _; not `raw`, nor another arm that the loop makes",
+        )
+
+
+def _is_loops(run: Workspace, name: str) -> bool:
+    """Did the loop make this arm? Those have the recipe of their data, others are trained on files."""
+    return name in RESERVED or run.folder.exists(f"{arm_folder(name)}/{RECIPE}")
 
 
 def evaluate_run(run: str, given: Evaluation | None, changes: list[str], json: bool) -> None:
@@ -133,14 +150,14 @@ def _judged(context: Context, recipe: Recipe) -> list[dict[str, Any]]:
     `as_planned` of a row: was its arm trained by the recipe's `train`?
     """
     assert recipe.train is not None
-    loop = recipe.loop or LoopSection()
-    ours = {*loop.arms, *([cmp.ORACLE] if loop.oracle else [])}
+    ours = arm_filters(recipe, _images(context))
     contexts, otherwise = {}, set()
     for name in (cmp.CURATED, *context.folder.names("arms")):
         inner = context if name == cmp.CURATED else context.at(Workspace(context.folder.at(arm_folder(name))), recipe)
-        if not weights(inner.workspace) or (name in RESERVED - {cmp.CURATED} and name not in ours):
+        made = name == cmp.CURATED or _is_loops(context.workspace, name)
+        if not weights(inner.workspace) or (made and name not in {cmp.CURATED, *ours}):
             continue
-        if name in RESERVED and not all(task.done() for task in tasks_of(recipe, inner.workspace, name)):
+        if made and not _is_current(context, inner, name, ours):
             run = shlex.quote(recipe.run_dir)
             again = f"curate train {run}" if name == cmp.CURATED else f"curate loop {run}/recipe.yaml"
             raise InputError(f"{run}: the models of {name} are of an earlier dataset, or of another `train`", again)
@@ -157,6 +174,17 @@ def _judged(context: Context, recipe: Recipe) -> list[dict[str, Any]]:
     return [{**row, "as_planned": row["arm"] not in otherwise} for row in rows]
 
 
+def _is_current(context: Context, inner: Context, name: str, ours: dict[str, list[Any]]) -> bool:
+    """Are the models those of the arm's dataset, and is that what the recipe's filters would keep now?"""
+    answered = name == cmp.CURATED or is_answered(arm_of(context, name, ours[name]))
+    return answered and all(task.done() for task in tasks_of(context.recipe, inner.workspace, name))
+
+
+def _images(context: Context) -> int:
+    """How many the curated set has: the random arm has as many."""
+    return int(context.folder.read_json(FUNNEL)[-1]["images"]) if context.folder.exists(FUNNEL) else 0
+
+
 def _once(workspace: Workspace, spec_of: SpecOf, given: Evaluation) -> list[dict[str, Any]]:
     """Other data, asked once: nothing is written."""
     loaded, found = load(given), []
@@ -170,23 +198,36 @@ def _once(workspace: Workspace, spec_of: SpecOf, given: Evaluation) -> list[dict
     return found
 
 
-def compare_recipes(paths: list[str], seeds: int | None, changes: list[str], json: bool) -> None:
+def compare_recipes(paths: list[str], seeds: int | None, out: str | None, changes: list[str], json: bool) -> None:
     recipes = [loaded(path, changes)[0] for path in paths]
     try:
-        found = compare(recipes, seeds, StageProgress())
+        found = compare(recipes, seeds, StageProgress(), out=out)
     except Interrupted as stopped:
-        words = ["compare", *paths, *(["--seeds", str(seeds)] if seeds else [])]
-        raise again(words, changes, stopped) from stopped
+        words = [*(["--seeds", str(seeds)] if seeds else []), *(["--out", out] if out else [])]
+        raise again(["compare", *paths, *words], changes, stopped) from stopped
     if json:
         emit(found.__dict__)
         return
-    columns = ("arm", "eval", "metric", "mean", "sd", "low", "high", "n")
-    table([[_shown(row[c]) for c in columns] for row in found.results], columns, right=(3, 4, 5, 6, 7))
-    say(f"\nEach of {found.model}, {found.samples_seen:,} samples seen, seeds {', '.join(map(str, found.seeds))}.")
-    for row in found.differences:
-        sign = "better" if row["low"] > 0 else "worse" if row["high"] < 0 else "no difference is shown"
-        interval = f"{row['value']:+.3f} [{row['low']:+.3f}, {row['high']:+.3f}]"
-        say(f"{row['arm']} against {row['against']}, {row['eval']} {row['metric']}: {interval}: {sign}")
+    apart = {(row["eval"], row["metric"], row["arm"]): row for row in found.differences}
+    columns = ("eval", "metric", "recipe", "mean", "sd", "low", "high", "to the first", "se", "n")
+    rows = []
+    for row in sorted(found.results, key=_block(found.results)):
+        to_first = apart.get((row["eval"], row["metric"], row["arm"]), {"value": None, "se": None})
+        numbers = (row["mean"], row["sd"], row["low"], row["high"], to_first["value"], to_first["se"])
+        rows.append([row["eval"], row["metric"], row["arm"], *map(_shown, numbers), row["n"]])
+    table(rows, columns, right=range(3, 10))
+    sizes = ", ".join(f"{name} {arm['samples']:,}" for name, arm in found.arms.items())
+    say(f"\nPairs: {sizes}. Each of {found.model} ({found.objective}), {found.samples_seen:,} samples seen in batches")
+    say(f"of {found.batch}, seeds {', '.join(map(str, found.seeds))}.")
+    for _, sentence in verdicts(found.__dict__):
+        say(sentence)
+    say(f"Page:    {found.page}")
+
+
+def _block(rows: list[dict[str, Any]]) -> Callable[[dict[str, Any]], int]:
+    """Rows of one evaluation and metric together, in the order in which those first appear."""
+    blocks = {key: place for place, key in enumerate(dict.fromkeys((row["eval"], row["metric"]) for row in rows))}
+    return lambda row: blocks[row["eval"], row["metric"]]
 
 
 def _opened(run: str, changes: list[str]) -> tuple[Recipe, Workspace]:

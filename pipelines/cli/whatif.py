@@ -31,6 +31,8 @@ def _print(found: WhatIf) -> None:
         )
     table(rows, ("stage", "rule", "dropped", "-> dropped", "kept", "-> kept"), right=(2, 3, 4, 5))
     say(f"\n{found.gained.count:,} gained, {found.lost.count:,} lost")
+    if found.uncaptioned:
+        say(f"  {found.uncaptioned:,} more images would be captioned; their texts are not in these numbers")
     for gained, lost in zip_longest(found.gained.first, found.lost.first):
         if gained:
             say(f"  + {gained['uid']}  was {gained['reason']}")

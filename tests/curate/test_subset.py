@@ -58,6 +58,10 @@ class Captions(Filter):
     type = "captions"
     appends = True
 
+    @property
+    def writer(self):
+        return "captioner"
+
     def rules(self):
         return [Rule("good", pl.col("score") > 0.5)]
 

@@ -1,10 +1,6 @@
 """Rounds: what they write, that nothing is done twice, that a kill costs nothing, and that a record is enough."""
 
-import random
-import signal
-import subprocess
-import sys
-import time
+import re
 
 import numpy as np
 import polars as pl
@@ -176,30 +172,6 @@ def test_another_threshold_trains_no_scorer_and_the_record_is_out_until_the_loop
     assert changed.isdisjoint({"pool", "signals", "models", "input"}) and {"train", "dataset"} <= changed
 
 
-LOOP = "import sys; from pipelines.cli import main; main(['loop', sys.argv[1]])"
-
-
-@pytest.mark.slow
-def test_killed_at_the_birth_of_any_file_and_run_again_it_ends_in_the_same_files(looped, tmp_path):
-    """SIGKILL a moment after a file came to be, three times further and further on; the rest is done at last."""
-    whole, path, draw = looped[0] / "run", world(tmp_path), random.Random()
-    files = [name for name in stamps(whole) if not name.startswith("input/")]
-    names = sorted(draw.sample(files, 3), key=lambda name: (whole / name).stat().st_mtime_ns)
-    killed = {}
-    for name in names:
-        process = subprocess.Popen([sys.executable, "-c", LOOP, str(path)], stderr=subprocess.DEVNULL)
-        began = time.monotonic()
-        while not (tmp_path / "run" / name).exists() and process.poll() is None and time.monotonic() - began < 120:
-            time.sleep(0.01)
-        time.sleep(draw.uniform(0, 0.5))
-        process.send_signal(signal.SIGKILL)
-        killed[name] = process.wait()
-    Loop(load(path)).run()
-    assert differing(contents(tmp_path / "run"), contents(whole)) == [], killed
-    assert verify(Workspace.at(str(tmp_path / "run"))).problems == []
-    assert killed[names[0]] == -signal.SIGKILL, killed
-
-
 def differing(a, b):
     """Files that two runs do not share, but for what names their paths or the time."""
     own = {"recipe.yaml", "report.html", "record.json", "manifest.json"}
@@ -213,8 +185,8 @@ def test_a_round_is_promoted_beyond_its_interval_only():
     rng = np.random.default_rng(0)
     base = rng.random((3, 400)) < 0.5
 
-    def turn(a, b):
-        found = Turn(1, Holder(recipe), Train(samples_seen=1, seeds=[0, 1, 2]), None)
+    def turn(a, b, said=recipe):
+        found = Turn(1, Holder(said), Train(samples_seen=1, seeds=[0, 1, 2]), None)
         hits = {("a", "top1"): np.float32(a), ("b", "top1"): np.float32(b)}
         values = {key: list(hit.mean(axis=1)) for key, hit in hits.items()}
         found.outcomes = {cmp.CURATED: cmp.Outcomes([0, 1, 2], values, dict.fromkeys(hits, 400), hits)}
@@ -227,6 +199,9 @@ def test_a_round_is_promoted_beyond_its_interval_only():
     assert not turn(better, worse).decide(before)["promoted"]
     assert turn(worse, base).decide(before)["why"].startswith("worse")
     assert turn(worse, worse).decide(None)["promoted"]
+    reported = load_text(select=("a",), report=("b",))
+    assert not turn(base, better, reported).decide(turn(base, base, reported))["promoted"]  # it selects nothing
+    assert turn(better, worse, reported).decide(turn(base, base, reported))["promoted"]
 
 
 class Holder:
@@ -258,9 +233,22 @@ def test_what_an_earlier_recipe_left_counts_no_more(tmp_path):
     assert proof.problems == [] and left == {"arms/oracle", "arms/random", "rounds/1"}
 
 
-def test_a_condition_on_the_trained_score_trains_it_too(tmp_path):
-    path = world(tmp_path, filters=[{"where": {"sql": "clip_score_clip > -2"}}], loop={"scorer": {"samples_seen": 64}})
+def test_a_condition_on_the_trained_score_trains_it_too_and_a_round_without_gain_ends_the_loop(tmp_path):
+    loop = {"rounds": 3, "arms": [], "scorer": {"samples_seen": 64}, "guards": {"min_agreement": 1.0}}
+    train = {**SHORT, "seeds": [0]}
+    path = world(tmp_path, filters=[{"where": {"sql": "clip_score_clip > -2"}}], loop=loop, train=train)
     assert Runner(load(path)).run().kept == 96
+    _, records = Loop(load(path)).run()
+    assert [record["decision"]["promoted"] for record in records] == [True, False]  # of three: nothing changed
+    assert records[1]["decision"]["why"].startswith("no gain beyond the interval: pairs mean_r1 +0.000 [+0.000")
+    assert "of one seed" in records[1]["decision"]["why"] and records[1]["agreement"]["jaccard"] == 1.0
+    assert set(records[1]["stages"]) >= {"scorer", "score", "filters", "dataset", "train", "eval"}
+    # The same rounds under a guard that does not hold: nothing is trained, and the reason is another.
+    _, records = Loop(load(path, ["loop.guards.max_top_text=0.001"])).run()
+    first, second = (record["decision"] for record in records)
+    assert first["promoted"] and first["why"].startswith("the first round; but guard.max_top_text: 0.0")
+    assert not second["promoted"] and re.match(r"guard.max_top_text: 0.\d{3}, bound 0.001; pairs", second["why"])
+    assert [one["guard"] for one in records[1]["guards"] if not one["holds"]] == ["max_top_text"]
     with pytest.raises(GateError, match="kept nothing"):
         Loop(load(path, ["filters.where.sql=clip_score_clip > 2"])).run()
 
@@ -273,14 +261,16 @@ def test_a_round_is_a_run_to_look_at(looped):
     assert Workspace.opened(str(folder / "run")).folder.mounts == ()
 
 
-def load_text(select):
+def load_text(select, report=()):
     from pathlib import Path
 
     from pipelines.recipe import build
     from pipelines.recipe_source import Source
 
     evals = "".join(
-        f"  - {{name: {name}, kind: zero_shot, data: x.parquet, classes: c.yaml, use: select}}\n" for name in select
+        f"  - {{name: {name}, kind: zero_shot, data: x.parquet, classes: c.yaml, use: {use}}}\n"
+        for use, names in (("select", select), ("report", report))
+        for name in names
     )
     text = f"name: x\nrun_dir: run\ninput: {{table: x.parquet}}\neval:\n{evals}"
     return build(Source.parse(text.encode(), "recipe.yaml", Path("/nowhere")))
@@ -290,7 +280,8 @@ def test_recipes_are_compared_at_the_first_ones_budget(tmp_path):
     one = load(world(tmp_path / "a", name="half", train=SHORT))
     other = world(tmp_path / "b", name="all", filters=[], loop={"rounds": 1}, train={**SHORT, "samples_seen": 999})
     found = compare([one, load(other)], seeds=2)
-    assert found.arms == {"half": {"samples": 48, "images": 48}, "all": {"samples": 96, "images": 96}}
+    sizes = {name: (arm["samples"], arm["images"]) for name, arm in found.arms.items()}
+    assert sizes == {"half": (48, 48), "all": (96, 96)}
     assert {(d["arm"], d["against"]) for d in found.differences} == {("all", "half")}
     assert {tuple(row["values"]) for row in found.results} == {("0", "1")}
     with pytest.raises(InputError, match="run_dir"):

@@ -169,7 +169,21 @@ def round_record(number: int, curated: float, *, promoted: bool = True) -> dict:
         "images": 1100,
         "asked": 4500,
         "scorers": {"clip": {"members": 2, "folds": 2, "samples_seen": 38400, "pairs": 2300, "trusted": 1125}},
+        "captioning": {
+            "pretrained": {"objective": "blip", "pairs": 2300, "trusted": 1125, "samples_seen": 28000},
+            "writer": {"as": "captioner", "trusted": 1125, "samples_seen": 5000},
+        },
         "agreement": {"both": 900, "newly_kept": 240, "newly_dropped": 100} if number else None,
+        "changes": {
+            "entered": {"samples": 240, "origins": {"web": 40, "synthetic": 200}, "reasons": {"new": 240}},
+            "left": {"samples": 100, "origins": {"web": 100}, "reasons": {"clip.min": 60, "phash.max_distance": 40}},
+        }
+        if number
+        else None,
+        "guards": [
+            {"guard": "max_synthetic", "value": 0.25, "bound": 0.9, "holds": True},
+            {"guard": "max_top_text", "value": 0.95, "bound": 0.9, "holds": promoted},
+        ],
         "arms": {
             "oracle": {"samples": 1300, "images": 1290},
             "curated": {"samples": 1140, "images": 1100},

@@ -12,7 +12,8 @@ from rich.console import Console
 from curate.report.evidence import Evidence
 from curate.report.page import render_page
 from curate.report.round_charts import Axis, arms_charts, rounds_charts
-from curate.report.rounds import changes, circumstances, history, table, words
+from curate.report.round_guards import captioners, guard_rows, guarded, moved
+from curate.report.rounds import accepted, changes, circumstances, history, table, words
 from curate.report.terminal import rounds_table
 from curate.report.verdicts import verdicts
 
@@ -36,10 +37,12 @@ def test_a_gain_is_told_with_its_interval_and_what_it_cost(records: list[dict]) 
         "(95% interval 65.0 to 74.0).",
         "The curated set closes 93% of the gap between raw and the oracle on objects (95% interval 86% to 102%).",
         "Round 1: promoted (it is higher). Judged by pairs: 35.0%, 31.0% before.",
+        "Round 1: all 2 guards hold.",
         "Held equal for raw, random, curated, oracle: model tiny, 38,400 samples seen, seeds 0, 1, 2. "
         "Only the data differs.",
         "Scorer clip: cross-fitted over 2 folds, so that no pair is scored by a model trained on it; "
         "trained on 2,300 pairs (trusted: 1,125); 38,400 samples seen by each of 2.",
+        *captioners(records[1]),
     ]
 
 
@@ -275,3 +278,34 @@ def test_hostile_records_cannot_steer_the_terminal(
     assert all(character == "\n" or character.isprintable() for character in text)
     assert "[bold red]" in text
     assert all(len(line) <= 100 for line in text.splitlines())
+
+
+def test_the_share_that_only_a_model_accepted_is_told() -> None:
+    told = {"pairs": 8, "by": {"person": 2, "model": 6}, "modes": {"assisted": 2, "automatic": 6}}
+    (sentence,) = accepted({"accepted": told})
+    assert "8 accepted pairs (assisted 2, automatic 6); 75% by a model alone" in sentence
+    assert accepted({}) == accepted({"accepted": None}) == accepted({"accepted": {"pairs": 0}}) == []
+
+
+def test_guards_are_told_in_a_sentence_a_table_and_the_page(records: list[dict]) -> None:
+    assert guarded(records[0]) == ["Round 0: all 2 guards hold."]
+    assert guarded(records[2]) == ["Round 2: a guard does not hold: max_top_text is 0.95, not at most 0.9."]
+    assert guarded({"round": 1}) == guarded({"round": 1, "guards": [{"guard": "x", "value": None, "bound": 1}]}) == []
+    assert [(row["round"], row["guard"], row["holds"]) for row in guard_rows(records)][-1] == (2, "max_top_text", False)
+    assert "a guard does not hold: max_top_text is 0.95" in printed(records)
+
+
+def test_what_entered_and_left_is_told_biggest_first_and_nothing_for_the_first_round(records: list[dict]) -> None:
+    rows = moved(records)
+    assert [row["round"] for row in rows] == [1, 2]
+    assert (rows[0]["entered"], rows[0]["entered_origins"]) == (240, "synthetic 200, web 40")
+    assert (rows[0]["left"], rows[0]["left_reasons"]) == (100, "clip.min 60, phash.max_distance 40")
+    assert moved([{"round": 3, "changes": {"entered": None, "left": {"origins": 5}}}])[0]["left_origins"] == ""
+
+
+def test_the_captioner_and_its_pretraining_are_told(records: list[dict]) -> None:
+    assert captioners(records[0]) == [
+        "Captioning's start, pretrained: trained on 2,300 pairs (trusted: 1,125); 28,000 samples seen.",
+        "Captioner writer: a copy of the pre-trained weights, fine-tuned on 1,125 trusted pairs; 5,000 samples seen.",
+    ]
+    assert captioners({"captioning": {"x": {}}}) == ["Captioning's start, x: nothing more is on record."]

@@ -41,7 +41,7 @@ def room(tmp_path_factory):
     folder = tmp_path_factory.mktemp("methods")
     for name in ("models", "seeds", "eval"):
         (folder / name).mkdir()
-    for name in ("clip", "dino", "aesthetic", "aesthetic_low", "watermark"):
+    for name in ("clip", "dino", "aesthetic", "aesthetic_low", "watermark", "captioner", "matcher"):
         save_file({"weight": np.zeros((1, 2), np.float32)}, folder / f"models/{name}.safetensors")
     pq.write_table(pa.table({"url": ["http://a.example/1.jpg"], "caption": ["a b c"]}), folder / "urls.parquet")
     (folder / "seeds/0.jpg").write_bytes(picture(0))

@@ -1,6 +1,7 @@
 """train, eval, loop and compare, as a user types them."""
 
 import json
+import re
 import signal
 import subprocess
 import sys
@@ -85,11 +86,22 @@ def test_a_round_is_replayed_and_a_difference_is_exit_1(looped):
     assert "Traceback" not in done
 
 
-def test_recipes_are_compared_in_words(tmp_path):
+def test_recipes_are_compared_in_words_and_on_a_page(tmp_path):
     world(tmp_path / "a", name="half", train=SHORT, loop={**ONCE, "rounds": 1})
-    world(tmp_path / "b", name="all", train=SHORT, filters=[], loop={"rounds": 1})
-    text = ok("compare", "a/recipe.yaml", "b/recipe.yaml", "--seeds", "2", cwd=tmp_path)
-    assert "all against half, objects top1" in text and "seeds 0, 1" in text
+    world(tmp_path / "b", name="all", train={**SHORT, "samples_seen": 999}, filters=[], loop={"rounds": 1})
+    both = ("a/recipe.yaml", "b/recipe.yaml")
+    done = curate("compare", *both, "--seeds", "2", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert re.search("all is .* half by top1 on objects: .* ± ", done.stdout) and "seeds 0, 1" in done.stdout
+    assert "all: its `train` is another; the budget of half counts for all" in done.stderr
+    (page,) = (tmp_path / "a").glob("comparison-*.html")  # beside the first run
+    before = page.read_text()
+    again = json.loads(ok("compare", *both, "--seeds", "2", "--json", cwd=tmp_path))
+    assert again["page"] == str(page) and page.read_text() == before  # the first sitting's seconds stand
+    assert {**again, "seconds": 0} == {**json.loads(page.with_suffix(".json").read_text()), "seconds": 0}
+    assert {row["metric"] for row in again["differences"]} > {"top1", "mean_r1"} and again["batch"] == 16
+    ok("compare", *both, "--seeds", "1", "--out", "pages", cwd=tmp_path)
+    assert [name.suffix for name in sorted((tmp_path / "pages").iterdir())] == [".html", ".json"]
     assert "run_dir" in fails(4, "compare", "a/recipe.yaml", "a/recipe.yaml", cwd=tmp_path)
 
 

@@ -1,0 +1,51 @@
+"""Ablations: an item of the filters changed or left out, and what is refused at the door."""
+
+import pytest
+from pydantic import ValidationError
+
+from curate.filters.align_text import AlignText
+from curate.filters.capfilt import CapFilt
+from curate.filters.clip_score import ClipScoreFilter
+from pipelines.ablations import ablated, ablation_problems
+
+BOTH = CapFilt(captioner="writer", matcher="judge", min=0.3)
+FILTERS = [AlignText(), BOTH, ClipScoreFilter(alias="cosine", model="clip", top=0.5)]
+
+
+def test_null_leaves_an_item_out_and_the_others_stay_as_they_are():
+    assert ablated(FILTERS, {"capfilt": None, "cosine": None}) == [AlignText()]
+    assert ablated(FILTERS, {}) == FILTERS
+
+
+def test_a_changed_item_keeps_what_is_not_said():
+    text, only_filter, cosine = ablated(FILTERS, {"capfilt": {"captioner": None}, "cosine": {"top": 0.2}})
+    assert text == AlignText()
+    assert only_filter == CapFilt(matcher="judge", min=0.3)
+    assert (cosine.stage, cosine.top, cosine.model) == ("cosine", 0.2, "clip")
+
+
+def test_an_item_that_would_be_impossible_is_refused():
+    with pytest.raises(ValidationError, match="a captioner, a matcher, or both"):
+        ablated(FILTERS, {"capfilt": {"captioner": None, "matcher": None}})
+
+
+def told(ablations):
+    return [(".".join(map(str, at)), message) for at, message in ablation_problems(FILTERS, ablations)]
+
+
+def test_good_ones_are_no_problem():
+    assert told({"none": {"capfilt": None}, "F": {"capfilt": {"captioner": None}}}) == []
+
+
+@pytest.mark.parametrize(
+    ("ablations", "at", "message"),
+    [
+        ({"F": {"capfit": None}}, "loop.ablations.F.capfit", "did you mean 'capfilt'"),
+        ({"F": {"capfilt": {"top": 0.2}}}, "loop.ablations.F", "either min"),
+        ({"F": {"capfilt": {"min": 0.3}}}, "loop.ablations.F", "changes nothing"),
+        ({"raw": {"capfilt": None}}, "loop.ablations.raw", "the name of another arm"),
+    ],
+)
+def test_a_mistake_is_told_where_it_is(ablations, at, message):
+    [(place, said), *_] = told(ablations)
+    assert place == at and message in said

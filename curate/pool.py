@@ -54,7 +54,7 @@ class Pool:
                 data = stream.read(size)
                 if len(data) != size:
                     place = tar if "/" in tar else self.folder.url(posixpath.join(UNDER, tar))
-                    run = shlex.quote(self.folder.url())
+                    run = shlex.quote(self.folder.url(UNDER).removesuffix(f"/{UNDER}"))
                     raise InputError(f"{place}: ends before byte {offset + size:,}", f"curate verify {run}")
                 yield data
         finally:

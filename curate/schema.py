@@ -25,7 +25,7 @@ LABEL = "label"
 SOURCE = "source"  # the list, table or tar it was read from (its base name)
 ROW = "row"  # the row or line there, from 0
 
-CAPTIONER = "captioner"  # of a synthetic sample the model that wrote it; a column of the filters' frame alone
+CAPTIONER = "captioner"  # of a synthetic sample the model that wrote it
 
 WEB, SYNTHETIC = "web", "synthetic"
 
@@ -99,6 +99,8 @@ POOL = pa.schema(
         (STORED_SHA256, pa.string()),
     ]
 )
+
+APPENDED = pa.schema([*POOL, (CAPTIONER, pa.string())])  # what captioners wrote: rows as those of the pool
 
 # -- signals: one schema per family; a null is a sample that could not be measured ------------------
 BRIGHTNESS, CONTRAST, SATURATION = "brightness", "contrast", "saturation"

@@ -84,7 +84,7 @@ class Asked:
         # A family is measured whole: with one of its columns the others are there too.
         plain = [(signal.family, set(signal.schema.names)) for signal in PLAIN]
         own = [(family, set(s.names)) for name, m in models.items() for family, s in measured_by(name, m).items()]
-        counted = [kind() for kind in (AltTextCounts, HashPairs)]
+        counted: list[CorpusPass] = [AltTextCounts(), HashPairs()]
         tables = [(work.name, set(work.schema.names if work.schema else ())) for work in counted]
         there = {name: names for name, names in (*plain, *own, *tables) if name in statistics or names & read}
         works = [work for work in counted if work.name in there]

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 import numpy as np
+import polars as pl
 
 from curate import schema as c
 from curate.filters.rule import Filter
@@ -15,6 +16,7 @@ from curate.signals.plain import plain_signal
 from curate.uid import fingerprint
 from pipelines import synthetic_passes
 from pipelines.captioning import VERSION, CaptionTask, Wanted
+from pipelines.column_cache import ColumnCache
 from pipelines.columns import families, passes, wanted
 from pipelines.context import Context, drop_stale
 from pipelines.decide import in_reach_of
@@ -24,7 +26,7 @@ from pipelines.measured import Captions, RankedCaptions, family_mark
 from pipelines.measuring import measure
 from pipelines.models import models_of
 from pipelines.synthetic import Appended, home, number_of, read_after, shard_name, text_folders, writers
-from pipelines.workspace import POOL, SYNTHETIC
+from pipelines.workspace import POOL, SYNTHETIC, Workspace
 
 
 def write_texts(context: Context) -> None:
@@ -62,17 +64,37 @@ def _units(context: Context, number: int, place: int, captions: Captions | Ranke
     workspace = context.workspace
     with context.stage("captions wanted"):
         rows = in_reach_of(context.recipe, workspace, place, number)
-    starts = Appended(workspace).starts
-    texts, mark = workspace.manifest(SYNTHETIC), family_mark(captions)
-    for shard, entry in sorted(workspace.manifest(POOL).entries.items()):
+    starts, pool = Appended(workspace).starts, workspace.manifest(POOL).entries
+    texts, mark = workspace.manifest(SYNTHETIC).entries, family_mark(captions)
+    twins = _twins(workspace, rows, starts)
+    for shard, entry in sorted(pool.items()):
         first, last = np.searchsorted(rows, [starts[shard], starts[shard] + entry.rows])
         if first == last:
             continue
         places = tuple((rows[first:last] - starts[shard]).tolist())
-        before = tuple(s for k in range(number) if (s := shard_name(shard, k)) in texts.entries)
-        known = [texts.entries[one].content() for one in before]
+        others = tuple(twins.get(shard, ()))
+        names = (shard_name(one, k) for k in range(number) for one in (shard, *others))
+        before = tuple(name for name in names if name in texts)
+        known = [pool[one].content() for one in others] + [texts[one].content() for one in before]
         made = fingerprint(VERSION, captions.name, mark(entry.content()), places, known)
-        yield Unit(SYNTHETIC, shard_name(shard, number), len(places), {SYNTHETIC: made}, Wanted(places, before))
+        spec = Wanted(places, others, before)
+        yield Unit(SYNTHETIC, shard_name(shard, number), len(places), {SYNTHETIC: made}, spec)
+
+
+def _twins(workspace: Workspace, rows: np.ndarray, starts: dict[str, int]) -> dict[str, list[str]]:
+    """Pool shard -> the other shards with rows of the images of those `rows` that are in it."""
+    shards, bounds = list(starts), np.array(list(starts.values()), np.int64)
+    images, at, other = ColumnCache(workspace.folder).frame({POOL: [c.IMAGE_UID]})[c.IMAGE_UID], "at", "other"
+
+    def shard_of(places: np.ndarray) -> pl.Series:
+        return pl.Series(np.searchsorted(bounds, places, side="right") - 1)
+
+    mine = pl.DataFrame({c.IMAGE_UID: images.gather(rows), at: shard_of(rows)})
+    pairs = pl.DataFrame({c.IMAGE_UID: images, other: shard_of(np.arange(len(images)))}).join(mine, on=c.IMAGE_UID)
+    found: dict[str, list[str]] = {}
+    for one, two in pairs.select(at, other).filter(pl.col(at) != pl.col(other)).unique().sort(at, other).iter_rows():
+        found.setdefault(shards[one], []).append(shards[two])
+    return found
 
 
 def _measure(context: Context, captioners: int) -> set[str]:

@@ -33,7 +33,7 @@ def make_arms(context: Context, known: dict[str, Context]) -> dict[str, Context]
         if arm is None or not (ablation or arm.recipe.filters == filters):
             arm = _made(arm_of(context, name, filters))
             if name == cmp.RANDOM:
-                _note_all(arm)
+                note_all(arm)
         found[name] = arm
     found[cmp.CURATED] = context
     return {name: found[name] for name in sorted(found, key=_place)}
@@ -65,7 +65,8 @@ def is_answered(arm: Context) -> bool:
     return entry is not None and entry.fingerprint == decide.mark(arm.recipe, arm.workspace)
 
 
-def _note_all(arm: Context) -> None:
+def note_all(arm: Context) -> None:
+    """Say so where a random arm is of every image that there is."""
     funnel = arm.summary.funnel
     if len(funnel) > 1 and funnel[-1]["images"] == funnel[-2]["images"]:
         arm.progress.note(

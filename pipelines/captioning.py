@@ -1,7 +1,8 @@
 """Captions of a pool shard's images: a unit of work, and a cache that outlives it.
 
-logs/cache/captions-IDENTITY/NNNNN.parquet, beside the pool, has image_uid, sha256 and caption of every image of that
-shard which a captioner was asked about: rounds, retries and other thresholds before it caption only new images.
+logs/cache/captions-IDENTITY/NNNNN.parquet, beside the pool, has the text of every image of that shard which a captioner
+was asked about, by what it depends on: the image's uid (its draw), the bytes that came (their fold), and the bytes that
+are stored (the pixels that it saw). So rounds, retries and other thresholds before it caption only new images.
 Like every cache it is part of no hash and no proof.
 """
 
@@ -28,17 +29,21 @@ from pipelines.measured import Captions, Encoders, RankedCaptions
 from pipelines.synthetic import pool_shard
 from pipelines.workspace import CACHE, POOL, SYNTHETIC
 
-VERSION = 1
+VERSION = 2
 READ = (c.UID, c.IMAGE_UID, c.CAPTION, c.OUTCOME, c.SHA256, c.TAR, c.OFFSET, c.SIZE)
 TEXT = "text"
+KEY = (c.IMAGE_UID, c.SHA256, c.STORED_SHA256)  # of the cache
+Key = tuple[str | None, ...]
 
 
 @dataclass(frozen=True)
 class Wanted:
-    """What a unit captions: these rows of its pool shard. Texts that the captioners before it wrote are left out."""
+    """What a unit captions: these rows of its pool shard. A text that the image has already, its own of the web or
+    one that a captioner before wrote, is left out: the same words twice are one text."""
 
     places: tuple[int, ...]
-    before: tuple[str, ...]  # their shards
+    others: tuple[str, ...]  # pool shards with more rows of these images
+    before: tuple[str, ...]  # shards of what the captioners before wrote of them
 
 
 @dataclass
@@ -59,24 +64,27 @@ class CaptionTask:
         table = Pool(self.folder).table(shard).take(pa.array(places, pa.int64()))
         left_out = {row - rows.start for row in unit.skip if row in rows}
         texts = self._texts(shard, table, left_out)
-        taken = self._taken(wanted.before)
         uids = table.column(c.IMAGE_UID).to_pylist()
+        there = [f"{POOL}/{one}" for one in (shard, *wanted.others)] + [f"{SYNTHETIC}/{one}" for one in wanted.before]
+        taken = self._taken(there, set(uids))
         new = [None if (uid, text) in taken else text for uid, text in zip(uids, texts, strict=True)]
         made = captioned(table, new, self.captions.name, places)
         files = {f"{unit.shard}.parquet": table_bytes(made)}
         states = {"written": made.num_rows} if made.num_rows else {}
         return [Part(SYNTHETIC, made.num_rows, states, files)]
 
-    def _taken(self, shards: Sequence[str]) -> set[tuple[str, str]]:
+    def _taken(self, tables: Sequence[str], images: set[str]) -> set[tuple[str, str]]:
+        """(image_uid, text) of the texts that these images have."""
         found: set[tuple[str, str]] = set()
-        for shard in shards:
-            table = self.folder.read_table(f"{SYNTHETIC}/{shard}.parquet", [c.IMAGE_UID, c.CAPTION])
-            found.update(zip(*(column.to_pylist() for column in table.columns), strict=True))
+        for name in tables:
+            table = self.folder.read_table(f"{name}.parquet", [c.IMAGE_UID, c.CAPTION])
+            pairs = zip(*(table.column(one).to_pylist() for one in (c.IMAGE_UID, c.CAPTION)), strict=True)
+            found.update(pair for pair in pairs if pair[0] in images)
         return found
 
     def _texts(self, shard: str, table: pa.Table, left_out: set[int]) -> list[str | None]:
         """Per row its caption; None where nothing can be written."""
-        images = list(zip(*(table.column(name).to_pylist() for name in (c.IMAGE_UID, c.SHA256)), strict=True))
+        images: list[Key] = list(zip(*(table.column(name).to_pylist() for name in KEY), strict=True))
         cache = CaptionCache.of(self.folder, self.captions)
         known = cache.read(shard) if cache else {}
         new = [i for i, image in enumerate(images) if image not in known and i not in left_out]
@@ -115,21 +123,20 @@ class CaptionCache:
         identity = fingerprint(VERSION, captions.version, captions.identity)
         return cls(Path(home.path(posixpath.join(CACHE, f"captions-{identity}")))) if home.local else None
 
-    def read(self, shard: str) -> dict[tuple[str, str], str | None]:
-        """(image_uid, sha256) -> caption; nothing where no file can be read."""
+    def read(self, shard: str) -> dict[Key, str | None]:
+        """The values of `KEY` -> caption; nothing where no file can be read."""
         try:
             with open_parquet(str(self.path / f"{shard}.parquet")) as file:
-                table = file.read([c.IMAGE_UID, c.SHA256, TEXT])
+                table = file.read([*KEY, TEXT])
         except (pa.ArrowException, OSError):
             return {}
-        uids, contents, texts = (column.to_pylist() for column in table.columns)
-        return dict(zip(zip(uids, contents, strict=True), texts, strict=True))
+        keys = zip(*(table.column(name).to_pylist() for name in KEY), strict=True)
+        return dict(zip(keys, table.column(TEXT).to_pylist(), strict=True))
 
-    def write(self, shard: str, known: dict[tuple[str, str], str | None]) -> None:
+    def write(self, shard: str, known: dict[Key, str | None]) -> None:
         """Whole or not at all; where there is no room it is left."""
-        images = list(known)
-        columns = [[uid for uid, _ in images], [content for _, content in images], list(known.values())]
-        table = pa.table([pa.array(v, pa.string()) for v in columns], [c.IMAGE_UID, c.SHA256, TEXT])
+        columns = [*([key[i] for key in known] for i in range(len(KEY))), list(known.values())]
+        table = pa.table([pa.array(values, pa.string()) for values in columns], [*KEY, TEXT])
         unfinished = self.path / f".{os.getpid()}-{shard}"
         try:
             self.path.mkdir(parents=True, exist_ok=True)

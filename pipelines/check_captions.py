@@ -22,9 +22,22 @@ def wrong_models(recipe: Recipe, item: Filter) -> Iterator[tuple[Location, str]]
         there = [other for other, model in recipe.models.items() if kind(other) in measured_by(other, model)]
         known = f"there are {', '.join(there)}" if there else f"declare one of kind blip_{key}"
         yield (key,), f"{name!r} is no {key}; {known}"
+    yield from _unsaid(recipe, item)
     writer = recipe.models.get(item.captioner or "")
     if item.top_p is not None and isinstance(writer, Trained) and writer.texts:
         yield ("top_p",), f"{item.captioner!r} ranks the texts of a list, and draws none"
+
+
+def _unsaid(recipe: Recipe, item: CapFilt) -> Iterator[tuple[Location, str]]:
+    """What a later item says of a captioner whose texts have joined: nobody would do it."""
+    first = next((one for _, one in writers(recipe) if one.writer == item.writer), item)
+    if not isinstance(first, CapFilt) or first == item:
+        return
+    where = f"{item.captioner!r} writes once, at {first.stage}, its first item"
+    if item.top_p is not None and item.top_p != first.top_p:
+        yield ("top_p",), f"{where}; say {item.top_p} there, or declare the model once more for a text by each"
+    if item.rescues != first.rescues:
+        yield ("rescue",), f"{where}; say `rescue: {str(item.rescue).lower()}` there, or the same here as there"
 
 
 def captions(recipe: Recipe, usable: int | None) -> list[str]:

@@ -110,7 +110,7 @@ def _refuse_loss(folder: Folder, name: str, page: str, run: Workspace) -> None:
     inside = _below(folder, run.folder)
     if inside is not None and (not inside or inside.split("/")[0] in OF_A_RUN):
         raise InputError(f"{place}: that is among the run's own files", other)
-    if folder.exists(page) and PAGE not in folder.read(page):
+    if folder.exists(page) and (folder.is_folder(page) or PAGE not in folder.read(page)):
         raise InputError(f"{folder.url(page)}: this file is no page of proposals, and would be overwritten", other)
     if not folder.exists(name):
         return

@@ -28,6 +28,7 @@ from pipelines.workspace import FUNNEL, POOL, SUBSET, SUBSET_IDS, Workspace
 VERSION = 3
 IN_MEMORY = 64 << 20  # bytes of a file that is written
 ENTRY = "subset"
+ANSWERED = "pool"  # the entry without files whose fingerprint is the content of the pool that was answered of
 
 
 def answer(recipe: Recipe, workspace: Workspace) -> Subset:
@@ -45,21 +46,22 @@ def answer(recipe: Recipe, workspace: Workspace) -> Subset:
 
 def in_reach_of(recipe: Recipe, workspace: Workspace, place: int, number: int) -> np.ndarray:
     """int64, ascending: the pool rows, counted in the whole pool, that stand for the images which the item at `place`
-    has captioned: of an image the first that was downloaded. The item's captioner is the `number`-th.
+    has captioned: of an image the first that is in reach itself, else, where only texts of other captioners are, the
+    first of their rows. The item's captioner is the `number`-th.
     """
     item, before = recipe.filters[place], recipe.model_copy(update={"filters": recipe.filters[:place]})
     cache, appended = ColumnCache(workspace.folder), Appended(workspace, number)
     folders: dict[str, Sequence[str]] = dict(wanted(before, {c.IMAGE_UID, *read_by_filters(before)}))
     frame, known = cache.frame(folders), cache.known()
-    images, downloaded = frame[c.IMAGE_UID], known.outcomes == 0
+    rows, row = len(frame), "row"
     if appended.rows:
         frame = appended.join(frame, folders, text_folders(before), read_after(before))
         known = appended.known(known)
     found = decide(frame, before.filters, tables(before, workspace), known, follows=True)
-    reached, row = frame.select(c.IMAGE_UID).filter(pl.Series(in_reach(item, found.keep, found.open))), "row"
-    there = images.to_frame().with_row_index(row).filter(pl.Series(downloaded))
-    mine = there.join(reached, on=c.IMAGE_UID, how="semi").group_by(c.IMAGE_UID).agg(pl.col(row).min())
-    return mine[row].cast(pl.Int64).sort().to_numpy()
+    reached = np.flatnonzero(in_reach(item, found.keep, found.open))
+    order = np.concatenate([np.arange(rows), rows + appended.positions])[reached]
+    mine = pl.DataFrame({c.IMAGE_UID: frame[c.IMAGE_UID].gather(reached), row: order})
+    return np.sort(mine.group_by(c.IMAGE_UID).agg(pl.col(row).min())[row].to_numpy() % max(rows, 1))
 
 
 def _folders(recipe: Recipe) -> dict[str, Sequence[str]]:
@@ -118,6 +120,7 @@ def publish(recipe: Recipe, workspace: Workspace) -> bool:
         records[name] = {"sha256": digest, "bytes": size}
     states = {"kept": subset.kept, "dropped": subset.rows - subset.kept}
     root.entries[ENTRY] = Entry(now, subset.rows, states, records)
+    root.entries[ANSWERED] = Entry(workspace.manifest(POOL).content(), 0, {}, {})
     root.save()
     return True
 

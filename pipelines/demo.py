@@ -76,8 +76,8 @@ CAPFILT = {
   - phash_dedup: {max_distance: 4, keep: largest}
   - align_text: {words: [3, 20], max_images_per_caption: 10}
   - clip_score: {model: clip, top: 0.44, of: survivors}
-  - capfilt: {captioner: captioner, matcher: matcher, top: 0.6, of: survivors}
-  - clip_score: {name: agreed, model: clip, top: 0.6, of: survivors}     # what matcher and CLIP both like
+  - capfilt: {captioner: captioner, matcher: matcher, top: 0.5, of: survivors}
+  - clip_score: {name: agreed, model: clip, top: 0.5, of: survivors}     # what matcher and CLIP both like
 """,
     "seeds": "[0, 1, 2, 3, 4]",
     "rounds": 2,
@@ -88,7 +88,7 @@ CAPFILT = {
     matcher: {samples_seen: 9_600}
   ablations:                                                     # BLIP, Table 1
     none: {clip_score: null, capfilt: null, agreed: null}
-    F: {capfilt: {captioner: null}}
+    F: {capfilt: {captioner: null, top: 0.95}, agreed: null}     # as many pairs, for there are no captions to drop
     C: {clip_score: null, capfilt: {matcher: null, top: null}, agreed: null}
 """,
 }

@@ -86,7 +86,7 @@ def _life(recipe: Recipe, workspace: Workspace, shard: str, row: dict[str, Any],
 
 def _written_life(recipe: Recipe, appended: Appended, shard: str, row: dict[str, Any], verdict: dict[str, Any]) -> Life:
     """Of a text that a captioner wrote: it begins at the item that appended it."""
-    life, workspace, captioner = Life(row[c.UID]), appended.workspace, row[c.SOURCE]
+    life, workspace, captioner = Life(row[c.UID]), appended.workspace, row[c.CAPTIONER]
     first = next((i for i, item in enumerate(recipe.filters) if item.writer == captioner), len(recipe.filters))
     stage = recipe.filters[first].stage if first < len(recipe.filters) else SYNTHETIC
     life.lines.append((stage, f"{captioner} wrote of the image {row[c.IMAGE_UID]}: {row[c.CAPTION]!r}"))

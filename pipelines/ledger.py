@@ -1,12 +1,11 @@
 """The ledger of a run: its rounds' records, in order. Nothing is appended to; each round has a file of its own."""
 
-import shlex
 from typing import Any
 
 from curate.dataset import UNDER as DATASET
 from curate.errors import InputError
 from curate.files import canonical_json, sha256
-from pipelines.workspace import POOL, RECIPE, RECORD, Workspace, round_folder
+from pipelines.workspace import POOL, RECORD, Workspace, round_folder
 
 VERSION = 1  # of a record
 TIMES = ("seconds", "stages")  # what a record says of the sitting that made it
@@ -21,7 +20,7 @@ def read_all(run: Workspace) -> list[dict[str, Any]]:
     """
     found: list[dict[str, Any]] = []
     while run.folder.exists(name := f"{round_folder(len(found))}/{RECORD}".lstrip("/")):
-        record = _read(run, name)
+        record = read(run, name)
         here = Workspace(run.folder.at(round_folder(len(found)))) if found else run
         true = (
             record.get("version") == VERSION
@@ -37,14 +36,15 @@ def read_all(run: Workspace) -> list[dict[str, Any]]:
     return found
 
 
-def _read(run: Workspace, name: str) -> dict[str, Any]:
-    again = f"remove that file: curate loop {shlex.quote(run.folder.url(RECIPE))} writes it again"
+def read(workspace: Workspace, name: str = RECORD) -> dict[str, Any]:
+    """One record. Raises InputError for a file that is none."""
+    again = "remove that file: curate loop RECIPE writes it again"
     try:
-        record = run.folder.read_json(name)
+        record = workspace.folder.read_json(name)
     except InputError as error:
         raise InputError(error.message, again) from error
     if not isinstance(record, dict):
-        raise InputError(f"{run.folder.url(name)}: not the record of a round", again)
+        raise InputError(f"{workspace.folder.url(name)}: not the record of a round", again)
     return record
 
 

@@ -12,7 +12,7 @@ from model_training.models.open_clip import OpenClipSpec
 from model_training.models.sizes import architecture_of
 from model_training.models.timm import TimmSpec
 from model_training.trainers.objectives import OBJECTIVES
-from pipelines import recipe_models
+from pipelines import accepted, recipe_models
 from pipelines.context import Context
 from pipelines.measured import (
     Captions,
@@ -120,7 +120,8 @@ def trained(
 
 def _scorer(recipe: Recipe, workspace: Workspace, name: str, before: Sequence[Workspace]) -> Score:
     """Of the promoted rounds too, as far as the recipe wants their mean."""
-    section, model, folds = scorer_section(recipe), trained_model(recipe, name), folds_of(recipe, name)
+    section, model = scorer_section(recipe), trained_model(recipe, name)
+    folds = folds_of(recipe, name, workspace)
     earlier = list(before)[::-1][: section.rounds - 1] if not only_trusted(recipe, name) else []
     groups: list[list[Spec]] = [[] for _ in range(folds)]
     for place in (workspace, *earlier):
@@ -192,12 +193,12 @@ def fine_tuning(recipe: Recipe, name: str) -> FineTuning | None:
     return section.captioner if trained_model(recipe, name).role == "captioner" else section.matcher
 
 
-def weights_of(recipe: Recipe, names: Sequence[str]) -> dict[str, int]:
+def weights_of(recipe: Recipe, workspace: Workspace, names: Sequence[str]) -> dict[str, int]:
     """Folder of trained weights, by its model's name or PRETRAINED -> how many there shall be, for these models."""
     found: dict[str, int] = {}
     for name in names:
         if trained_model(recipe, name).role == "scorer":
-            found[name] = folds_of(recipe, name) * scorer_section(recipe).members
+            found[name] = folds_of(recipe, name, workspace) * scorer_section(recipe).members
         else:
             found[PRETRAINED] = 1
             if fine_tuning(recipe, name) is not None:
@@ -205,9 +206,10 @@ def weights_of(recipe: Recipe, names: Sequence[str]) -> dict[str, int]:
     return found
 
 
-def folds_of(recipe: Recipe, name: str) -> int:
-    """How many folds a scorer has. One is enough where it has not seen what it scores."""
-    return 1 if only_trusted(recipe, name) else scorer_section(recipe).folds
+def folds_of(recipe: Recipe, name: str, workspace: Workspace) -> int:
+    """How many folds a scorer has. One is enough for trusted pairs alone, until pairs of the pool are among them."""
+    apart = only_trusted(recipe, name) and not accepted.tars(workspace)
+    return 1 if apart else scorer_section(recipe).folds
 
 
 def only_trusted(recipe: Recipe, name: str) -> bool:

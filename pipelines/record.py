@@ -9,7 +9,7 @@ from curate.dataset import UNDER as DATASET
 from curate.files import canonical_json, sha256
 from pipelines import accepted
 from pipelines import comparison as cmp
-from pipelines.ledger import TIMES, VERSION, digest
+from pipelines.ledger import TIMES, VERSION, digest, read
 from pipelines.recipe import Recipe
 from pipelines.record_models import captioning, scorers
 from pipelines.robustness import robustness
@@ -65,7 +65,7 @@ def publish(
     }
     made: dict[str, Any] = json.loads(canonical_json(found))
     if context.folder.exists(RECORD):
-        known: dict[str, Any] = context.folder.read_json(RECORD)
+        known = read(context.workspace)
         apart = {"recipe": "", "builds_on": ""}  # other rounds or arms asked for: nothing of this one
         if digest({**known, **apart}) == digest({**made, **apart}):
             made.update({key: known[key] for key in TIMES if key in known})  # of the sitting that trained it

@@ -21,7 +21,7 @@ from pipelines.recipe_loop import PRETRAINED
 from pipelines.recipe_training import Training
 from pipelines.train import checkpoint_hash, weights
 from pipelines.training_shards import of_pretraining, of_scorer, of_trusted
-from pipelines.workspace import TRAIN, Workspace, model_folder
+from pipelines.workspace import TRAIN, TRUSTED, Workspace, model_folder
 
 
 def scorers(recipe: Recipe, workspace: Workspace, source: Workspace | None) -> dict[str, Any]:
@@ -36,7 +36,7 @@ def scorers(recipe: Recipe, workspace: Workspace, source: Workspace | None) -> d
 def captioning(recipe: Recipe, workspace: Workspace, source: Workspace | None) -> dict[str, Any]:
     """PRETRAINED, and the captioners and matchers that were fine-tuned from it, by name."""
     told: dict[str, Any] = {}
-    for name in weights_of(recipe, used(recipe)):
+    for name in weights_of(recipe, workspace, used(recipe)):
         if name == PRETRAINED:
             section, data = captioning_section(recipe).pretrain, source or _own(workspace, PRETRAINED)
             repeats = section.trusted_repeats
@@ -57,13 +57,13 @@ def _tuned(recipe: Recipe, name: str) -> Training | None:
 
 
 def _scorer(recipe: Recipe, workspace: Workspace, name: str, source: Workspace | None) -> dict[str, Any]:
-    section, data = scorer_section(recipe), source or _own(workspace, name)
-    content, repeats = of_scorer(recipe, name, data, workspace).content, section.trusted_repeats
+    section, data, alone = scorer_section(recipe), source or _own(workspace, name), only_trusted(recipe, name)
+    content = of_scorer(recipe, name, data, workspace).content
     return {
-        **_trained(recipe, workspace, name, section, content, repeats or int(only_trusted(recipe, name))),
-        "folds": folds_of(recipe, name),
-        "rounds": section.rounds,
-        "pairs": _pairs(data),
+        **_trained(recipe, workspace, name, section, content, section.trusted_repeats or int(alone)),
+        "folds": folds_of(recipe, name, workspace),
+        "rounds": 1 if alone else section.rounds,
+        "pairs": 0 if alone else _pairs(data),
     }
 
 
@@ -74,9 +74,9 @@ def _trained(
     return {
         "objective": section.objective,
         "model": section.model,
-        "members": len(Manifest.load(own.folder, TRAIN).entries),
+        "models": len(Manifest.load(own.folder, TRAIN).entries),
         "samples_seen": section.samples_seen,
-        "trusted": _rows(recipe.loop.trusted if recipe.loop and repeats else None),
+        "trusted": _trusted(recipe, workspace) if repeats else 0,
         "data": content,
         "checkpoint": checkpoint_hash(weights(own)),
     }
@@ -88,6 +88,12 @@ def _own(workspace: Workspace, name: str) -> Workspace:
 
 def _pairs(data: Workspace) -> int:
     return sum(entry.states.get("written", 0) for entry in data.manifest(DATASET).entries.values())
+
+
+def _trusted(recipe: Recipe, workspace: Workspace) -> int:
+    """Pairs of the recipe's table, and those that were accepted."""
+    accepted = workspace.manifest(TRUSTED).states().get("accepted", 0)
+    return _rows(recipe.loop.trusted if recipe.loop else None) + accepted
 
 
 def _rows(table: str | None) -> int:

@@ -62,7 +62,7 @@ def _train(context: Context, source: Context | None, names: Sequence[str]) -> No
 def _first_tasks(context: Context, source: Context | None, names: Sequence[str]) -> Iterator[Task]:
     """The scorers, and the one pre-training of captioner and matcher."""
     recipe, workspace = context.recipe, context.workspace
-    for folder in weights_of(recipe, names):
+    for folder in weights_of(recipe, workspace, names):
         if folder != PRETRAINED and trained_model(recipe, folder).role != "scorer":
             continue
         alone = folder != PRETRAINED and only_trusted(recipe, folder)
@@ -114,10 +114,10 @@ def with_filters(
 
 
 def asking(recipe: Recipe, filters: list[Any], workspace: Workspace, gates: Gates = NO_GATES) -> Recipe:
-    """The recipe with other filters, in another folder; its ablations are of its own filters."""
+    """The recipe with other filters, in another folder; an arm has neither rounds nor ablations of its own."""
     loop = recipe.loop
     if loop is not None and filters != recipe.filters:
-        loop = loop.model_copy(update={"ablations": {}})
+        loop = loop.model_copy(update={"ablations": {}, "rounds": 1})
     return recipe.model_copy(
         update={"filters": filters, "gates": gates, "run_dir": workspace.folder.url(), "loop": loop}
     )

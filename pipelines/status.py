@@ -34,7 +34,7 @@ def status(recipe: Recipe, workspace: Workspace) -> dict[str, Any]:
         under = f"corpus/{work.name}"
         rows = workspace.manifest(under if work.schema is not None else f"{under}/partial").entries
         stages.append(_stage(under, sum(e.rows for s, e in rows.items() if s != "whole"), asked))
-    for name, count in weights_of(recipe, used(recipe)).items():
+    for name, count in weights_of(recipe, workspace, used(recipe)).items():
         trained = Manifest.load(workspace.folder, f"{model_folder(name)}/{TRAIN}").entries
         stages.append(_stage(model_folder(name), len(trained), count, "models"))
     root = workspace.manifest("").entries

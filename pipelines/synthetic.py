@@ -147,7 +147,7 @@ class Appended:
                 else:
                     own = pool.gather(self.positions)
                 found[name] = pl.concat([pool, own.alias(name)], rechunk=False)
-        wrote = self.column(POOL, c.SOURCE, needed=True)
+        wrote = self.column(POOL, c.CAPTIONER, needed=True)
         if wrote is not None:
             kind = pl.Enum(sorted(wrote.unique().to_list()))
             wrote = wrote.cast(kind)

@@ -20,7 +20,7 @@ from pipelines.models import captioning_section, fine_tuning, folds_of, scorer_s
 from pipelines.recipe import Recipe
 from pipelines.recipe_loop import PRETRAINED
 from pipelines.recipe_training import Init, Train, Training
-from pipelines.training_shards import Shards, of_dataset, of_files, of_pretraining, of_scorer, of_trusted
+from pipelines.training_shards import Shards, of_dataset, of_files, of_pretraining, of_scorer, of_trusted, scored_too
 from pipelines.workspace import LOGS, TRAIN, Workspace, model_folder
 
 COLLAPSED = 0.005  # nats from ln(batch)
@@ -87,14 +87,16 @@ def _tasks(section: Train, workspace: Workspace, name: str, shards: Shards) -> l
 def scorer_tasks(recipe: Recipe, workspace: Workspace, name: str, source: Workspace) -> list[Task]:
     """A task per fold and member for a scorer of `kind: trained`, on the dataset of `source` and on the trusted pairs.
 
-    One that is trained on the trusted pairs alone reads no dataset, and has one fold.
+    One that is trained on the trusted pairs alone reads no dataset.
     """
-    section, folds, shards = scorer_section(recipe), folds_of(recipe, name), of_scorer(recipe, name, source, workspace)
+    section, folds = scorer_section(recipe), folds_of(recipe, name, workspace)
+    shards = of_scorer(recipe, name, source, workspace)
+    shared = scored_too(recipe, name, workspace) if folds > 1 else ()
     own = Workspace(workspace.folder.at(model_folder(name)))
     made = []
     for number in range(folds * section.members):
         member, fold = divmod(number, folds)
-        hold_out = HoldOut(recipe.seed, folds, fold) if folds > 1 else None
+        hold_out = HoldOut(recipe.seed, folds, fold, shared) if folds > 1 else None
         seed = _seed(recipe, f"{name}/{fold}" + (f"/{member}" if member else ""))
         made.append(_task(own, name, str(number), plan(section), shards, seed, hold_out))
     return made

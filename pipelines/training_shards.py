@@ -5,10 +5,13 @@ import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from curate import schema as c
 from curate.dataset import UNDER as DATASET
 from curate.errors import InputError
-from curate.files import Folder, file_sha256
+from curate.files import Folder, file_sha256, sha256
+from curate.pool import Pool
 from curate.uid import fingerprint
+from model_training.data.pairs import read_pairs
 from pipelines import accepted
 from pipelines.models import captioning_section, only_trusted, scorer_section
 from pipelines.recipe import Recipe
@@ -58,6 +61,20 @@ def of_scorer(recipe: Recipe, name: str, source: Workspace, home: Workspace) -> 
 def of_pretraining(recipe: Recipe, source: Workspace, home: Workspace) -> Shards:
     """What captioner and matcher are pre-trained on: the dataset of `source` and the trusted pairs, repeated."""
     return _with_trusted(recipe, source, home, captioning_section(recipe).pretrain.trusted_repeats)
+
+
+def scored_too(recipe: Recipe, name: str, home: Workspace) -> tuple[str, ...]:
+    """sha256, sorted, of the images among the recipe's trusted pairs that are in the pool too: a scorer that is trained
+    on the pairs scores these. Only of pairs that do not tell it, as an image table's: the files there are hashed.
+    """
+    table = recipe.loop.trusted if recipe.loop is not None else None
+    if table is None or not (only_trusted(recipe, name) or scorer_section(recipe).trusted_repeats):
+        return ()
+    own = {sha256(pair.image) for pair in read_pairs(table, texts=False) if pair.sha256 is None}
+    pool, found = Pool(home.folder), set[str]()
+    for shard in pool.shards() if own else ():
+        found |= own.intersection(pool.table(shard, [c.SHA256]).column(0).to_pylist())
+    return tuple(sorted(found))
 
 
 def of_trusted(recipe: Recipe, home: Workspace) -> Shards:

@@ -1,15 +1,18 @@
 """Other thresholds on what was measured already: the old answer beside the new one, and no model runs."""
 
+import shlex
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import polars as pl
 import pyarrow as pa
 
 from curate import schema as c
 from curate.errors import InputError, RecipeError
 from curate.files import open_parquet
 from pipelines import corpus, decide
+from pipelines.column_cache import ColumnCache
 from pipelines.columns import passes
 from pipelines.recipe import Recipe
 from pipelines.synthetic import Appended, writers
@@ -52,6 +55,7 @@ class WhatIf:
 def whatif(before: Recipe, after: Recipe, workspace: Workspace) -> WhatIf:
     """Raises RecipeError for a change that needs a run, InputError for numbers that are not stored."""
     _only_filters(before, after)
+    _same_captioners(before, after, workspace)
     for work in (w for item in after.filters for w in item.passes()):
         _is_stored(work, after, workspace)
     kept = workspace.folder.read_table(SUBSET, [c.KEEP]).column(0).to_numpy()
@@ -69,16 +73,28 @@ def whatif(before: Recipe, after: Recipe, workspace: Workspace) -> WhatIf:
     )
 
 
-def _uncaptioned(before: Recipe, after: Recipe, workspace: Workspace) -> int:
+def _same_captioners(before: Recipe, after: Recipe, workspace: Workspace) -> None:
     """Raises RecipeError for other captioners than those that wrote."""
-    old, new = writers(before), writers(after)
-    known = [(item.writer, getattr(item, "top_p", None)) for _, item in old]
-    if new and [(item.writer, getattr(item, "top_p", None)) for _, item in new] != known:
-        raise RecipeError("whatif asks no captioner; other ones, or another top_p, need a run", "curate run RECIPE")
-    count = 0
-    for number, ((place, _), (now, _)) in enumerate(zip(old, new, strict=False)):
-        asked = decide.in_reach_of(before, workspace, place, number)
-        count += len(np.setdiff1d(decide.in_reach_of(after, workspace, now, number), asked, assume_unique=True))
+    old, new = ([(item.writer, getattr(item, "top_p", None)) for _, item in writers(one)] for one in (before, after))
+    if not new or new == old:
+        return
+    run, wrote = workspace.folder.url(), {writer for writer, _ in old}
+    silent = [str(writer) for writer, _ in new if writer not in wrote]
+    what = f"{', '.join(silent)} wrote nothing there yet" if silent else "other texts need a run"
+    raise RecipeError(
+        f"{shlex.quote(run)}: whatif asks no captioner; {what}",
+        f"curate run {shlex.quote(f'{run}/recipe.yaml')} with the same --set asks the captioner",
+    )
+
+
+def _uncaptioned(before: Recipe, after: Recipe, workspace: Workspace) -> int:
+    old, new, count = writers(before), writers(after), 0
+    pairs = list(zip(old, new, strict=False))
+    images = ColumnCache(workspace.folder).frame({POOL: [c.IMAGE_UID]})[c.IMAGE_UID] if pairs else pl.Series()
+    for number, ((place, _), (now, _)) in enumerate(pairs):
+        asked = images.gather(decide.in_reach_of(before, workspace, place, number))
+        wanted = images.gather(decide.in_reach_of(after, workspace, now, number))
+        count += int((~wanted.is_in(asked.implode())).sum())
     return count
 
 

@@ -40,7 +40,7 @@ class Combined(Filter):
             raise ValueError(f"{cls.type} is a list of filters: `- {cls.type}: [{{clip_score: {{...}}}}, ...]`")
         errors: list[InitErrorDetails] = []
         built = [_item(cls, item, (i,) if short else ("items", i), errors) for i, item in enumerate(given["items"])]
-        stages = [item.stage for item in built if item is not None]
+        stages = [None if item is None else item.stage for item in built]
         for i, item in enumerate(built):
             if item is not None and item.stage in stages[:i]:
                 place = (i,) if short else ("items", i)
@@ -105,15 +105,16 @@ def _item(cls: type[Combined], item: Any, at: tuple[int | str, ...], errors: lis
     if name not in types:
         errors.append(_error((*at, str(name)), f"no filter is called {name!r}{did_you_mean(str(name), list(types))}"))
         return None
-    if types[name].appends:
-        errors.append(_error((*at, name), f"{name} appends samples: write it as an item of its own"))
-        return None
     try:
-        return types[name].model_validate({} if parameters is None else parameters)
+        built = types[name].model_validate({} if parameters is None else parameters)
     except ValidationError as error:
         for found in error.errors():
             errors.append(_error((*at, name, *found["loc"]), _said(found, types[name])))
         return None
+    if built.writer is not None:
+        errors.append(_error((*at, name), f"{name} appends samples: write it as an item of its own"))
+        return None
+    return built
 
 
 def _said(found: Any, kind: type[Filter]) -> str:

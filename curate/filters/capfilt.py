@@ -17,7 +17,8 @@ an image's texts the one the matcher likes best; of equals the web's, then the o
 end with none, one or more texts.
 
 Captioner and matcher should be two models: with shared weights the filter approves of its own captions (Table 4).
-Of several items each captioner's texts join once, at its first.
+Of several items each captioner's texts join once, at its first, which also says `top_p` and `rescue`. A text that the
+image has already, word for word, of the web or of a captioner before, does not join a second time.
 """
 
 from typing import ClassVar, Literal
@@ -38,7 +39,6 @@ MATCHED = 0.5
 class CapFilt(Filter):
     type: ClassVar[str] = "capfilt"
     paper: ClassVar[str] = "BLIP, arXiv 2201.12086"
-    appends: ClassVar[bool] = True
     captioner: str | None = Field(None, description="a captioner of the recipe's models; none: only filter")
     matcher: str | None = Field(None, description="a matcher of the recipe's models; none: only caption")
     min: float | None = Field(None, ge=0, lt=1, description="probability that a text must be above; default 0.5")

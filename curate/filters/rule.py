@@ -80,7 +80,6 @@ class Filter(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True, ser_json_inf_nan="constants")
     type: ClassVar[str]
     paper: ClassVar[str] = ""
-    appends: ClassVar[bool] = False  # true for a stage among the filters that can write new samples
     paths: ClassVar[tuple[str, ...]] = ()  # fields that are paths: relative ones are seen from the recipe
     alias: str | None = Field(None, alias="name", description="the item's name, if not its type")
 

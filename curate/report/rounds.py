@@ -106,18 +106,20 @@ def scorers(record: dict) -> list[str]:
     """How each scorer of a round was trained: cross-fitted over folds, on how many pairs."""
     found = []
     for name, scorer in (record.get("scorers") or {}).items():
-        members, folds, pairs, trusted, seen = (
-            r.count(scorer.get(key)) for key in ("members", "folds", "pairs", "trusted", "samples_seen")
+        models, folds, pairs, trusted, seen = (
+            r.count(scorer.get(key)) for key in ("models", "folds", "pairs", "trusted", "samples_seen")
         )
-        parts = []
+        parts, alone = [], pairs == 0 and bool(trusted)
         if folds is not None and folds > 1:
             parts.append(f"cross-fitted over {folds} folds, so that no pair is scored by a model trained on it")
-        elif folds is not None:
+        elif folds is not None and not alone:
             parts.append("not cross-fitted, so it scores pairs that it was trained on")
-        if pairs is not None:
+        if alone:
+            parts.append(f"trained on {trusted:,} trusted pairs alone")
+        elif pairs is not None:
             parts.append(f"trained on {pairs:,} pairs" + ("" if trusted is None else f" (trusted: {trusted:,})"))
         if seen is not None:
-            parts.append(f"{seen:,} samples seen by each of {members}" if members else f"{seen:,} samples seen")
+            parts.append(f"{seen:,} samples seen by each of {models}" if models else f"{seen:,} samples seen")
         if (rounds := r.count(scorer.get("rounds")) or 1) > 1:
             parts.append(f"averaged with the scorers of up to {rounds - 1} rounds before")
         found.append(f"Scorer {name}: {'; '.join(parts)}." if parts else f"Scorer {name}: nothing more is on record.")

@@ -78,13 +78,14 @@ def _against(sizes: dict[str, dict], row: dict) -> str:
     if row["against"] != r.RANDOM:
         return str(row["against"])
     mine, other = (sizes.get(arm, {}).get("samples") for arm in (row["arm"], row["against"]))
-    images = [sizes.get(arm, {}).get("images") for arm in (row["arm"], row["against"])]
     if mine is None or other is None:
         return "a random set"
-    if mine != other and None not in images and images[0] == images[1]:
+    if abs(mine - other) <= ALIKE * mine:
+        return "a random set of equal size"
+    images = [sizes[arm].get("images") for arm in (row["arm"], row["against"])]
+    if images[0] is not None and images[0] == images[1]:
         return f"a random set of as many images ({other:,} samples, not {mine:,})"
-    alike = abs(mine - other) <= ALIKE * mine
-    return "a random set of equal size" if alike else f"a random set of {other:,} samples (not {mine:,})"
+    return f"a random set of {other:,} samples (not {mine:,})"
 
 
 def _circumstances(record: dict) -> list[str]:

@@ -133,7 +133,7 @@ class Order:
             for pair in read_pairs(shard, texts=self.texts, digest=digest):
                 if stop.is_set():
                     raise CancelledError
-                if held_out is None or held_out.keeps(pair.sha256):
+                if held_out is None or held_out.keeps(pair.sha256, pair.image):
                     kept.append(pair)
             self._loaded[shard] = kept
             self._checked.add(shard)

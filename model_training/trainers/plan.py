@@ -77,8 +77,8 @@ class Job:
         del plan["checkpoint_seconds"], plan["loaders"]
         plan["arch"] = architecture(self.plan.arch)
         plan["init"] = self.plan.init.identity if self.plan.init else None
-        held = asdict(self.hold_out) if self.hold_out else {}
-        return fingerprint(VERSION, sorted(plan.items()), self.content, self.seed, sorted(held.items()))
+        held = self.hold_out.identity if self.hold_out else []
+        return fingerprint(VERSION, sorted(plan.items()), self.content, self.seed, held)
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,7 @@ import shutil
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 from curate.report.terminal import rounds_table
 from pipelines.cli.console import StageProgress, emit, hint, out, say, table
@@ -54,12 +55,22 @@ def run_demo(
         say(f"  {row['rows']} rows planted as {row['planted']} came out as {row['found']}")
     say()
     out.print(rounds_table(records))
+    if loop:
+        _tell_ablation(records[0]["differences"])
     run = Path(recipe.run_dir)
     shown = shlex.quote(str(run.relative_to(Path.cwd()) if run.is_relative_to(Path.cwd()) else run))
     say(f"\n{time.monotonic() - began:.0f} s. Three things to try next:")
     say(f"  {_command()} explain {shown} {_dropped(workspace)}")
     say(f"  {_command()} whatif {shown} --set filters.phash_dedup.max_distance=8")
     say(f"  {_command()} stats {shown}")
+
+
+def _tell_ablation(differences: list[dict[str, Any]]) -> None:
+    """Captions and filter (C+F) against each arm that lacks a part, in the first round."""
+    say("\nCaptions and filter, less what lacks a part; paired by seed, with the standard error:")
+    for row in differences:
+        se = "" if row["se"] is None else f" ± {row['se']:.3f}"
+        say(f"  {row['against']:7} {row['eval']} {row['metric']}: {row['value']:+.3f}{se}")
 
 
 def _command() -> str:

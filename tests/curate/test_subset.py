@@ -56,7 +56,6 @@ def test_of_a_uid_asked_for_twice_the_first_that_came_is_kept(outcomes, kept):
 
 class Captions(Filter):
     type = "captions"
-    appends = True
 
     @property
     def writer(self):

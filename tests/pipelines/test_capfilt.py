@@ -54,8 +54,11 @@ ITEMS = ({"where": {"name": "image", "sql": "width > 0"}}, words(2), CAPFILT)
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
+    return world(tmp_path_factory.mktemp("capfilt"))
+
+
+def world(at):
     """Weights, and a table of nine images: the first has two texts, and the last one is damaged."""
-    at = tmp_path_factory.mktemp("capfilt")
     blip_folders.write(at / "captioner", "BlipForConditionalGeneration")
     blip_folders.write(at / "matcher", "BlipForImageTextRetrieval", 4)
     captions = [[text] for text in WEB] + [["broken"]]
@@ -321,7 +324,7 @@ def test_two_captioners_write_beside_one_another(folder, monkeypatch):
     at = recipe(folder, "two", filters, models)
     funnel = Runner(at).run(report=False).funnel
     made = table(folder, "two/synthetic")
-    assert Counter(made[c.SOURCE]) == {"writer": 8, "second": 8} and made[c.UID].n_unique() == 16
+    assert Counter(made[c.CAPTIONER]) == {"writer": 8, "second": 8} and made[c.UID].n_unique() == 16
     assert [row["added"] for row in funnel if row["rule"] == "appended"] == [8, 8]
     texts = [text for listed in table(folder, "two/dataset")[c.TEXTS] for text in json.loads(listed)]
     assert len(texts) == 9 + 16 and all("match_judge" in text["scores"] for text in texts)

@@ -17,5 +17,6 @@ def test_a_small_demo_finds_what_was_planted_and_ends_with_a_verdict(tmp_path):
         assert parts[part]["precision"] == parts[part]["recall"] == 1
     (record,) = found["rounds"]
     assert set(record["arms"]) == {"raw", "random", "curated", "oracle"}
-    assert record["arms"]["random"]["samples"] == record["arms"]["curated"]["samples"] == found["kept"]
+    assert record["arms"]["random"]["images"] == record["arms"]["curated"]["images"] == record["images"]
+    assert record["arms"]["curated"]["samples"] == found["kept"]
     assert (tmp_path / "demo/run/report.html").read_text().count("Rounds and arms") >= 1

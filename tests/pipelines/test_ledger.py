@@ -16,5 +16,5 @@ def test_what_is_of_another_version_does_not_count(tmp_path, text):
 @pytest.mark.parametrize("text", ["{", "[]", "", "7"])
 def test_what_is_no_record_is_named_with_the_next_command(tmp_path, text):
     (tmp_path / "record.json").write_text(text)
-    with pytest.raises(InputError, match=r"record\.json.*\n.*remove that file: curate loop .*recipe\.yaml"):
+    with pytest.raises(InputError, match=r"record\.json.*\n.*remove that file: curate loop RECIPE"):
         read_all(Workspace.at(str(tmp_path)))

@@ -225,7 +225,7 @@ def test_what_an_earlier_recipe_left_counts_no_more(tmp_path):
     workspace = Workspace.at(str(tmp_path / "run"))
     assert read_all(workspace) == records and set(records[0]["arms"]) == {"raw", "curated"}
     assert {tuple(row["values"]) for row in records[0]["results"]} == {("1",)}
-    assert records[0]["scorers"]["clip"]["members"] == 1
+    assert records[0]["scorers"]["clip"]["models"] == 1
     told = {stage["stage"]: stage for stage in status(load(path), workspace)["stages"]}
     assert told["models/clip"]["state"] == told["train"]["state"] == told["eval"]["state"] == "done"
     proof = verify(workspace)

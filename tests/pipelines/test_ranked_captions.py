@@ -44,7 +44,7 @@ def joined(folder, names):
 def test_a_caption_is_the_one_that_the_models_without_the_image_rank_first(looped):
     pool, texts = joined(looped, "pool/*.parquet"), joined(looped, "synthetic/*.parquet")
     assert len(texts) == pool["image_uid"].n_unique() == 40
-    assert set(texts["origin"]) == {"synthetic"} and set(texts["source"]) == {"clip"}
+    assert set(texts["origin"]) == {"synthetic"} and set(texts["captioner"]) == {"clip"}
     pixels = [Image.open(io.BytesIO(data)) for data in pl.read_parquet(looped / "pool.parquet")["jpg"]]
     images = dict(zip(pool["image_uid"], pixels, strict=True))
     folds = {uid: fold_of(3, digest, 2) for uid, digest in pool.select("image_uid", "sha256").iter_rows()}

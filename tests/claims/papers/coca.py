@@ -45,7 +45,7 @@ def _model(seed: int, cache: Path, weight: float) -> arena.Model:
     return arena.train(frame, seed, cache, objective="coca", samples_seen=SEEN, options=options)
 
 
-DATA = "planted web, 2,000 right pairs, 6,400 samples seen; 200 pairs"
+DATA = "planted web, 1,570 right pairs, 6,400 samples seen; 200 pairs"
 CLAIMS = (
     Claim(
         "coca/both-tasks",

@@ -99,6 +99,12 @@ def test_what_cannot_be_a_branch():
         AnyOf.model_validate([{"where": {"name": f"w{i}", "sql": "a > 0"}} for i in range(17)])
     with pytest.raises(ValidationError, match="at least 1"):
         AnyOf.model_validate([])
+    with pytest.raises(ValidationError) as caught:  # and nothing is said of the item beside it
+        AnyOf.model_validate([{"capfilt": {"captioner": "writer"}}, A])
+    assert [error["msg"] for error in caught.value.errors()] == [
+        "capfilt appends samples: write it as an item of its own"
+    ]
+    assert AnyOf.model_validate([{"capfilt": {"matcher": "judge"}}, A]).reads() == {"match_judge", "a"}
     assert {kind.type for kind in FILTERS} >= {"any_of", "all_of", "none_of"}
 
 

@@ -168,7 +168,7 @@ def round_record(number: int, curated: float, *, promoted: bool = True) -> dict:
         "kept": 1140,
         "images": 1100,
         "asked": 4500,
-        "scorers": {"clip": {"members": 2, "folds": 2, "samples_seen": 38400, "pairs": 2300, "trusted": 1125}},
+        "scorers": {"clip": {"models": 2, "folds": 2, "samples_seen": 38400, "pairs": 2300, "trusted": 1125}},
         "captioning": {
             "pretrained": {"objective": "blip", "pairs": 2300, "trusted": 1125, "samples_seen": 28000},
             "writer": {"as": "captioner", "trusted": 1125, "samples_seen": 5000},

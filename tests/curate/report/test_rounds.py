@@ -103,8 +103,16 @@ def test_the_gap_to_the_oracle(records: list[dict], gap: tuple[float | None, ...
 def test_a_random_set_of_another_size_is_not_called_equal(records: list[dict]) -> None:
     records[0]["arms"]["random"]["samples"] = 2000
     assert "a random set of 2,000 samples (not 1,140) 5.0%" in words(records[:1])[1]
+    records[0]["arms"]["random"] |= {"samples": 1100, "images": 1100}
+    assert "a random set of as many images (1,100 samples, not 1,140) 5.0%" in words(records[:1])[1]
     del records[0]["arms"]
     assert "objects, a random set 5.0%" in words(records[:1])[1]
+
+
+def test_a_scorer_of_trusted_pairs_alone_is_not_said_to_score_what_it_has_seen(records: list[dict]) -> None:
+    records[0]["scorers"]["clip"] |= {"pairs": 0, "folds": 1, "models": 1}
+    (sentence,) = (one for one in words(records[:1]) if one.startswith("Scorer"))
+    assert sentence == "Scorer clip: trained on 1,125 trusted pairs alone; 38,400 samples seen by each of 1."
 
 
 def test_one_seed_is_said_to_be_one(records: list[dict]) -> None:

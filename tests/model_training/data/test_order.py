@@ -8,17 +8,21 @@ from collections import Counter
 from itertools import islice, pairwise
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from curate.errors import InputError
+from curate.files import sha256
 from curate.tars import TarBuilder
 from curate.uid import fold_of
 from model_training.data import order
 from model_training.data.hold_out import HoldOut
 from model_training.data.order import Order, Position
 from model_training.data.pairs import read_pairs
+from tests.conftest import picture
 from tests.model_training.trainers.small import shards
 
 START = Position()
@@ -124,6 +128,22 @@ def test_folds_share_the_pairs_out(places):
         assert left_out[fold] == {f"{i:05d}" for i in range(35) if fold_of(9, f"{i:064x}", 3) == fold}
     assert sum(map(len, left_out)) == 35 == len(set.union(*left_out))
     assert HoldOut(9, 3, 0).keeps(None)
+
+
+def test_an_image_that_is_scored_too_is_left_out_of_a_table_that_tells_no_hash(tmp_path):
+    images = [picture(i, (20, 20)) for i in range(12)]
+    table = str(tmp_path / "trusted.parquet")
+    pq.write_table(pa.table({"jpg": images, "caption": [f"thing {i}" for i in range(12)]}), table)
+    shared = tuple(sorted(sha256(image) for image in images[:8]))
+    left_out = []
+    for fold in range(2):
+        kept = set(keys(Order((table,), 0, hold_out=HoldOut(9, 2, fold, shared)), 60))
+        left_out.append({f"row {i}" for i in range(12)} - kept)
+        assert left_out[fold] == {f"row {i}" for i in range(8) if fold_of(9, sha256(images[i]), 2) == fold}
+        assert len(set(keys(Order((table,), 0, hold_out=HoldOut(9, 2, fold)), 60))) == 12  # none of them is scored
+    assert sum(map(len, left_out)) == 8
+    # Nothing shared: what was trained before this was asked stands.
+    assert HoldOut(9, 2, 1).identity == [("fold", 1), ("folds", 2), ("seed", 9)] != HoldOut(9, 2, 1, shared).identity
 
 
 def test_nothing_to_read_is_an_error(tmp_path):

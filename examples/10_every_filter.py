@@ -41,6 +41,7 @@ def signals() -> pl.DataFrame:
         "entropy": 8 * rng.random(ROWS),
         "phash": hashes,
         "clip_score_b32": rng.uniform(0.1, 0.4, ROWS),
+        "match_blip": rng.random(ROWS),
         "look_first": ["photo", "logo", "drawing"] * (ROWS // 3),
         "look_second": ["drawing", "photo", "logo"] * (ROWS // 3),
         "embedding_dino": pl.Series(vectors, dtype=pl.Array(pl.Float16, 8)),
@@ -62,6 +63,7 @@ PARAMETERS = {
     "semdedup": {"model": "dino", "clusters": 5, "epsilon": 0.05},
     "image_based": {"model": "dino", "against": ["flowers/*.jpg"], "clusters": 8},
     "clip_score": {"model": "b32", "top": 0.3},
+    "capfilt": {"matcher": "blip"},  # with a captioner it appends samples, which a table has none of
     "laion_safety": {"model": "look", "unsafe": ["logo"], "drop": ["NSFW", "UNSURE"]},
     "where": {"sql": "words > 3 and language = 'en'"},
     "listed": {"table": str(FOLDER / "list.parquet")},

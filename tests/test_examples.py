@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
+import yaml
 
 from pipelines.cli import app
 from pipelines.recipe import build
@@ -29,11 +30,14 @@ def test_the_readmes_python_runs():
         assert space["kept"]["uid"].to_list() == ["a", "c"]
 
 
-def test_the_readmes_loop_is_a_recipe(tmp_path):
-    (block,) = re.findall(r"```yaml\n(.*?)```", README, re.DOTALL)
-    text = f"name: x\nrun_dir: run\ninput: {{table: x.parquet}}\n{block}"
-    recipe = build(Source.parse(text.encode(), "README.md", tmp_path))
-    assert recipe.trained() == ["clip"] and recipe.loop.rounds == 2 and len(recipe.eval) == 2
+def test_the_readmes_loops_are_recipes(tmp_path):
+    first, captioned = map(yaml.safe_load, re.findall(r"```yaml\n(.*?)```", README, re.DOTALL))
+    both = {**first, **captioned, "models": first["models"] | captioned["models"], "loop": captioned["loop"]}
+    given = {"name": "x", "run_dir": "run", "input": {"table": "x.parquet"}}
+    for data, trained in ((first, ["clip"]), (both, ["clip", "captioner", "matcher"])):
+        recipe = build(Source.parse(yaml.safe_dump(given | data).encode(), "README.md", tmp_path))
+        assert set(recipe.trained()) == set(trained) and recipe.loop.trusted.endswith("trusted.parquet")
+        assert len(recipe.eval) == 2
 
 
 def test_every_command_in_the_readme_exists_and_every_command_is_in_it():

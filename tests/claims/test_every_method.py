@@ -177,7 +177,8 @@ def made(tmp_path_factory):
 
 def test_the_recipe_has_every_filter():
     asked_for = {name for item in yaml.safe_load(RECIPE)["filters"] for name in item}
-    assert {kind.type for kind in FILTERS} == asked_for
+    apart = {"capfilt"}  # it appends samples, and has its own test with its own models: tests/pipelines/test_capfilt.py
+    assert {kind.type for kind in FILTERS} - apart == asked_for
 
 
 @pytest.mark.slow

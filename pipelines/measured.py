@@ -97,8 +97,20 @@ def _of_group(group: tuple[Spec, ...], encoders: Encoders) -> ImageTextEncoder:
 
 
 @dataclass(frozen=True)
-class Vectors(Measured):
+class OfOneModel(Measured):
+    """What one model measures by itself: its weights and settings decide the values."""
+
     name: str
+    spec: Any
+
+    @property
+    def identity(self) -> tuple[object, ...]:
+        found: tuple[object, ...] = self.spec.mark
+        return found
+
+
+@dataclass(frozen=True)
+class Vectors(OfOneModel):
     spec: Spec
     version: int = Embedding.version
 
@@ -106,18 +118,13 @@ class Vectors(Measured):
     def family(self) -> str:  # type: ignore[override]
         return c.embedding(self.name)
 
-    @property
-    def identity(self) -> tuple[object, ...]:
-        return self.spec.mark
-
     def signal(self, encoders: Encoders) -> Signal:
         encoder: ImageEncoder = encoders.get(self.spec)
         return Embedding(self.name, encoder, encoder.width)
 
 
 @dataclass(frozen=True)
-class Matches(Measured):
-    name: str
+class Matches(OfOneModel):
     spec: BlipMatcherSpec
     version: int = MatchScore.version
 
@@ -125,27 +132,18 @@ class Matches(Measured):
     def family(self) -> str:  # type: ignore[override]
         return c.match(self.name)
 
-    @property
-    def identity(self) -> tuple[object, ...]:
-        return self.spec.mark
-
     def signal(self, encoders: Encoders) -> Signal:
         return MatchScore(self.name, encoders.get(self.spec))
 
 
 @dataclass(frozen=True)
-class Captions(Measured):
-    name: str
+class Captions(OfOneModel):
     spec: BlipCaptionerSpec | CocaSpec
     version: int = Caption.version
 
     @property
     def family(self) -> str:  # type: ignore[override]
         return c.model_caption(self.name)
-
-    @property
-    def identity(self) -> tuple[object, ...]:
-        return self.spec.mark
 
     def signal(self, encoders: Encoders) -> Signal:
         return Caption(self.name, encoders.get(self.spec))
